@@ -1,0 +1,90 @@
+"""Reading weights: our checkpoints, and those of public projects."""
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from cldeblur.errors import Refused
+
+CONTAINERS = ("state_dict", "model", "params_ema", "params", "network")
+PREFIXES = ("network.", "module.")
+DESCRIPTION = "cldeblur"
+MOST_NAMED = 5
+
+
+def load_published(network: nn.Module, path: str | Path) -> None:
+    """Load the weights of a checkpoint into a network, all of them.
+
+    It may be one of ours, one of the public MIMO-UNet project (`{'model': …}`), or a bare state dict; names may
+    begin with `module.`.
+
+    Raises:
+        Refused: the file is not to be had or holds no weights, or keys are missing, unexpected or of another shape.
+    """
+    path = Path(path)
+    weights = network_weights(read_checkpoint(path))
+    wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    given = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    problems = {
+        "missing": sorted(wanted.keys() - given.keys()),
+        "unexpected": sorted(given.keys() - wanted.keys()),
+        "of another shape": [
+            f"{name} {given[name]} for {wanted[name]}"
+            for name in wanted
+            if name in given and given[name] != wanted[name]
+        ],
+    }
+    if any(problems.values()):
+        words = "; ".join(_named(what, names) for what, names in problems.items() if names)
+        raise Refused(f"{path} does not fit the network {type(network).__name__}: {words}")
+    network.load_state_dict(weights)
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """The content of a checkpoint file, on the CPU; no code in it is run.
+
+    Raises:
+        Refused: there is no such file, or it is no checkpoint.
+    """
+    if not path.is_file():
+        raise Refused(f"there is no checkpoint {path}")
+    try:
+        if path.suffix == ".safetensors":
+            return dict(load_file(path))
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
+        raise Refused(f"{path} cannot be read as a checkpoint: {str(error).splitlines()[0]}") from None
+    if not isinstance(content, dict):
+        raise Refused(f"{path} holds a {type(content).__name__}, and no checkpoint")
+    return content
+
+
+def network_weights(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
+    """A network's state dict, out of whatever a checkpoint wraps around it."""
+    content = checkpoint
+    for name in CONTAINERS:
+        if isinstance(content.get(name), Mapping):
+            content = content[name]
+    weights = {name: value for name, value in content.items() if isinstance(value, Tensor)}
+    for prefix in PREFIXES:
+        if weights and all(name.startswith(prefix) for name in weights):
+            weights = {name.removeprefix(prefix): tensor for name, tensor in weights.items()}
+    return weights
+
+
+def our_description(checkpoint: Mapping[str, Any]) -> dict[str, Any] | None:
+    """How to rebuild the network of a checkpoint of ours; None for any other."""
+    description = checkpoint.get(DESCRIPTION)
+    return dict(description) if isinstance(description, Mapping) else None
+
+
+def _named(what: str, names: list[str]) -> str:
+    """Some keys, and how many more there are."""
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"{what}: {', '.join(names[:MOST_NAMED])}{more}"

@@ -1,0 +1,93 @@
+"""Runs a verb under Hydra, after everything that can be refused has been."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import hydra
+from hydra._internal.utils import get_args_parser
+
+from cldeblur.cli import jobs as tasks
+from cldeblur.cli.table import sweep_table
+from cldeblur.config.folder import conf_folder
+from cldeblur.errors import Refused
+from cldeblur.sweeps.directories import choose_directory
+from cldeblur.sweeps.naming import job_folder
+from cldeblur.sweeps.preflight import Job, fixed_keys, jobs, swept_keys
+
+FAILED = 1
+
+
+def run(verb: str, words: Sequence[str]) -> int:
+    """Run one job, or a sweep.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        Refused: the command line asks for something that does not exist or cannot work.
+    """
+    arguments = get_args_parser().parse_args(["--hydra-help"] if "--hydra-help" in words else list(words))
+    if arguments.hydra_help or arguments.shell_completion:
+        return _hydra(verb, words)
+    found = jobs(verb, arguments.overrides, arguments.multirun, arguments.config_dir, arguments.config_name)
+    if arguments.cfg or arguments.info:
+        return _hydra(verb, words)
+    return _sweep(verb, words, arguments.overrides, found) if arguments.multirun else _single(verb, words, found[0])
+
+
+def _single(verb: str, words: Sequence[str], job: Job) -> int:
+    """One job in its own directory."""
+    group = "evaluate" if verb == "evaluate" else job.choices.get("experiment") or "custom"
+    directory, word = choose_directory(job.content, group)
+    if word:
+        print(word)
+    tasks.EXIT_CODES.clear()
+    _hydra(verb, [*words, f"hydra.run.dir={_quoted(directory)}"])
+    return max(tasks.EXIT_CODES, default=FAILED)
+
+
+def _sweep(verb: str, words: Sequence[str], overrides: Sequence[str], found: Sequence[Job]) -> int:
+    """Every job of a sweep, each in its own directory below the sweep's."""
+    run_section = found[0].content["run"]
+    if run_section["dir"] is not None:
+        raise Refused("run.dir names one run's directory; a sweep lives in <run.root>/sweeps/<run.group>")
+    experiment = found[0].choices.get("experiment") or "custom"
+    group = run_section["group"] or ("custom" if "experiment" in swept_keys(overrides) else experiment)
+    excluded = ",".join(f"'{key}'" for key in fixed_keys(overrides))
+    _hydra(
+        verb,
+        [
+            *words,
+            f"run.group={group}",
+            f"hydra.job.config.override_dirname.exclude_keys=[{excluded},'run.group']".replace("[,", "["),
+        ],
+    )
+    folder = Path(run_section["root"]) / "sweeps" / group
+    table, complete = sweep_table(folder, [_job_directory(folder, job, overrides) for job in found])
+    print(table)
+    return 0 if complete else FAILED
+
+
+def _job_directory(folder: Path, job: Job, overrides: Sequence[str]) -> Path:
+    """Where a job of a sweep works."""
+    swept = swept_keys(overrides)
+    differs = ",".join(sorted(word for word in job.overrides if word.partition("=")[0].lstrip("+") in swept))
+    return folder / job_folder(differs, {**job.content, "run": {**job.content["run"], "group": folder.name}})
+
+
+def _hydra(verb: str, words: Sequence[str]) -> int:
+    """Hand over to Hydra, which reads the command line from `sys.argv`."""
+    before = sys.argv
+    sys.argv = [f"cldeblur {verb}", *words]
+    try:
+        hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=verb)(tasks.TASKS[verb])()
+    finally:
+        sys.argv = before
+    return 0
+
+
+def _quoted(path: Path) -> str:
+    """A path as Hydra's grammar reads it back."""
+    text = str(path).replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{text}'"

@@ -1,0 +1,95 @@
+"""Help texts, made from the config files themselves, without starting Hydra."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from cldeblur.cli.verbs import VERBS
+from cldeblur.config.folder import conf_folder, options
+
+EXAMPLES = {
+    "train": (
+        "cldeblur train experiment=quickstart",
+        "cldeblur train experiment=gopro_cl_mimo_unet data.root=GOPRO_Large",
+        "cldeblur train -m experiment=quickstart negatives=none,blurred,blend seed=1,2,3",
+    ),
+    "evaluate": (
+        "cldeblur evaluate checkpoint=runs/quickstart/RUN/checkpoints/last.ckpt data=gopro data.root=GOPRO_Large",
+        "cldeblur evaluate backbone=identity data=folder data.root=pairs",
+    ),
+}
+OPTIONS = (
+    ("-m, --multirun", "run every combination of comma-separated values"),
+    ("--cfg job", "print the composed config and do nothing"),
+    ("--config-dir DIR", "a folder with config files of your own, laid out like conf/"),
+    ("--hydra-help", "Hydra's own help: more options of this kind"),
+)
+KEY = re.compile(r"^(?P<indent> *)(?P<name>[a-z_]+):(?P<default>[^#]*)(#\s*(?P<meaning>.*))?$")
+NAME_WIDTH = 30
+DEFAULT_WIDTH = 22
+
+
+def overview() -> str:
+    """What `cldeblur --help` prints."""
+    verbs = "\n".join(f"  {name:<10}{meaning}" for name, meaning in VERBS.items())
+    return (
+        "cldeblur trains image-deblurring networks with contrastive learning: in the features of a frozen VGG19 the\n"
+        "restored image is pulled to the sharp one and pushed from negatives that get sharper stage by stage.\n\n"
+        f"usage: cldeblur VERB [key=value …] [options]\n\nverbs:\n{verbs}\n\n"
+        "`cldeblur VERB --help` lists a verb's groups and keys.\nStart here: cldeblur train experiment=quickstart"
+    )
+
+
+def verb_help(verb: str) -> str:
+    """What `cldeblur VERB --help` prints: groups with their options, and every key with default and meaning."""
+    primary = conf_folder() / f"{verb}.yaml"
+    chosen = _defaults(primary.read_text(encoding="utf-8"))
+    parts = [
+        f"cldeblur {verb}: {VERBS[verb]}",
+        "examples:\n" + "\n".join(f"  {line}" for line in EXAMPLES[verb]),
+    ]
+    parts.append("groups (GROUP=OPTION; * is chosen when nothing else is named):\n" + "\n".join(_groups(chosen)))
+    parts.append(
+        "keys (KEY=VALUE; those of a group are its chosen option's):\n" + "\n".join(_all_keys(primary, chosen))
+    )
+    parts.append("options:\n" + "\n".join(f"  {name:<{NAME_WIDTH}}{meaning}" for name, meaning in OPTIONS))
+    return "\n\n".join(parts)
+
+
+def _defaults(text: str) -> dict[str, str]:
+    """The option that a primary config chooses in each group."""
+    return dict(re.findall(r"^  - (\w+): (\S+)$", text, re.MULTILINE))
+
+
+def _groups(chosen: dict[str, str]) -> Iterator[str]:
+    for group, default in chosen.items():
+        offered = ", ".join(f"{option}*" if option == default else option for option in options(group))
+        yield f"  {group:<12}{offered}{'' if default in options(group) else _no_default(default)}"
+
+
+def _no_default(default: str) -> str:
+    return "   (one is needed)" if default == "???" else "   (none*)"
+
+
+def _all_keys(primary: Path, chosen: dict[str, str]) -> Iterator[str]:
+    """Keys of the primary config, then those of each group's chosen option."""
+    yield from _keys(primary, "")
+    for group, option in chosen.items():
+        path = conf_folder() / group / f"{option}.yaml"
+        if path.is_file() and group != "experiment":
+            yield from _keys(path, f"{group}.")
+
+
+def _keys(path: Path, before: str) -> Iterator[str]:
+    """The keys of one file that have a meaning written behind them."""
+    sections: list[tuple[int, str]] = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        found = KEY.match(line)
+        if found is None:
+            continue
+        depth = len(found["indent"])
+        sections = [(deep, name) for deep, name in sections if deep < depth]
+        if found["meaning"]:
+            name = before + ".".join([*(name for _, name in sections), found["name"]])
+            yield f"  {name:<{NAME_WIDTH}}{found['default'].strip():<{DEFAULT_WIDTH}} {found['meaning']}"
+        sections.append((depth, found["name"]))

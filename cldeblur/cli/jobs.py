@@ -1,0 +1,118 @@
+"""What Hydra calls for each job. Launchers that work in other processes import these by name."""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from cldeblur.config.checks import check
+from cldeblur.config.loading import resolved, typed
+from cldeblur.config.schema import SCHEMAS, TrainConfig
+from cldeblur.errors import Refused
+from cldeblur.launching import Launch
+from cldeblur.sweeps.directories import claim, locked, remove_if_empty
+from cldeblur.sweeps.naming import register_resolvers
+
+DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 75
+EXIT_CODES: list[int] = []
+
+register_resolvers()
+
+
+def train_job(config: DictConfig) -> float | None:
+    """Train one network; gives a sweeper the best validation PSNR in dB."""
+    return _job("train", config)
+
+
+def evaluate_job(config: DictConfig) -> float | None:
+    """Evaluate one checkpoint; gives a sweeper the mean PSNR in dB."""
+    return _job("evaluate", config)
+
+
+TASKS: dict[str, Callable[[DictConfig], float | None]] = {"train": train_job, "evaluate": evaluate_job}
+
+
+def _job(verb: str, config: DictConfig) -> float | None:
+    """Run one job; its exit code goes into `EXIT_CODES`, so that a failing job stops no other.
+
+    Raises:
+        SystemExit: the user stopped it, and with it whatever launched it.
+    """
+    directory = Path(HydraConfig.get().runtime.output_dir)
+    root = Path(config.run.root)
+    try:
+        with locked(directory):
+            result = _run(verb, resolved(config), directory)
+        EXIT_CODES.append(DONE)
+        return result
+    except Refused as error:
+        print(f"cldeblur: {error}", file=sys.stderr)
+        EXIT_CODES.append(REFUSED)
+    except Exception as error:
+        _report(error)
+        EXIT_CODES.append(FAILED)
+    except BaseException as error:
+        if not _is_interruption(error):
+            raise
+        print(
+            f"cldeblur: interrupted ({error or type(error).__name__}); go on with resume={directory}",
+            file=sys.stderr,
+        )
+        EXIT_CODES.append(INTERRUPTED)
+        raise SystemExit(INTERRUPTED) from None
+    finally:
+        remove_if_empty(directory, root)
+    return None
+
+
+def _run(verb: str, content: dict[str, Any], directory: Path) -> float | None:
+    """Take up the directory, and work in it unless its run is finished."""
+    state = HydraConfig.get()
+    sweeping = state.mode == RunMode.MULTIRUN
+    config = typed(SCHEMAS[verb], content)
+    check(config)
+    taken = claim(directory, content, resume=sweeping or content.get("resume") is not None)
+    if taken.finished:
+        print(f"already finished: {directory}")
+        return None
+    launch = Launch(
+        task=verb,
+        directory=directory,
+        content=content,
+        overrides=list(state.overrides.task),
+        argv=sys.argv,
+        experiment=state.runtime.choices.get("experiment"),
+        sweep={
+            "id": str(content["run"]["group"]),
+            "job": state.job.num,
+            "overrides": list(state.overrides.task),
+        }
+        if sweeping
+        else None,
+        earlier=taken.earlier,
+    )
+    if isinstance(config, TrainConfig):
+        from cldeblur.training.run import train
+
+        return train(config, launch)
+    from cldeblur.evaluation.run import evaluate_checkpoint
+
+    return evaluate_checkpoint(config, launch)
+
+
+def _report(error: Exception) -> None:
+    """Tell of a job's failure; with a traceback where it is a defect of ours, or asked for."""
+    expected = type(error).__name__ == "Diverged"
+    if not expected or os.environ.get("HYDRA_FULL_ERROR") == "1":
+        traceback.print_exc()
+    print(f"cldeblur: failed: {error}", file=sys.stderr)
+
+
+def _is_interruption(error: BaseException) -> bool:
+    return isinstance(error, KeyboardInterrupt | SystemExit) or type(error).__name__ == "Interrupted"

@@ -1,0 +1,49 @@
+"""The `cldeblur` command. Imports nothing heavy: help must answer at once."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from cldeblur import __version__
+from cldeblur.cli.help import overview, verb_help
+from cldeblur.cli.verbs import VERBS
+from cldeblur.config.typos import did_you_mean
+from cldeblur.errors import Refused
+
+REFUSED = 2
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command line.
+
+    Args:
+        words: what follows `cldeblur`; what this process was called with if None.
+
+    Returns:
+        The exit code: 0 done, 1 begun and failed, 2 refused before work began, 75 interrupted.
+    """
+    words = list(sys.argv[1:] if words is None else words)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(overview())
+        return 0
+    if words[0] == "--version":
+        print(f"cldeblur {__version__}")
+        return 0
+    try:
+        return _run(words[0], words[1:])
+    except Refused as error:
+        if os.environ.get("HYDRA_FULL_ERROR") == "1":
+            raise
+        print(f"cldeblur: {error}", file=sys.stderr)
+        return REFUSED
+
+
+def _run(verb: str, words: list[str]) -> int:
+    if verb not in VERBS:
+        raise Refused(f"no verb '{verb}'{did_you_mean(verb, VERBS)}")
+    if any(word in ("-h", "--help") for word in words):
+        print(verb_help(verb))
+        return 0
+    from cldeblur.cli.app import run
+
+    return run(verb, words)

@@ -1,0 +1,89 @@
+"""Combinations that cannot work, found by looking at the config alone, before anything is loaded."""
+
+from collections.abc import Iterator
+
+from cldeblur.config.schema import Contrast, Data, EvaluateConfig, Node, TrainConfig, Trainer
+from cldeblur.config.targets import chosen
+from cldeblur.errors import Refused
+
+ACCELERATORS = ("auto", "cpu", "gpu")
+PRECISIONS = (32, "32", "bf16-mixed", "16-mixed")
+FLIPS = ("none", "horizontal", "all")
+
+
+def check(config: TrainConfig | EvaluateConfig) -> None:
+    """Refuse the first thing in a config that cannot work.
+
+    Raises:
+        Refused: with a sentence that names the key.
+    """
+    for problem in _training(config) if isinstance(config, TrainConfig) else _evaluation(config):
+        raise Refused(problem)
+
+
+def _training(config: TrainConfig) -> Iterator[str]:
+    yield from _data(config.data)
+    yield from _trainer(config.trainer)
+    if config.detect not in ("stop", "skip"):
+        yield f"detect must be stop or skip, not {config.detect}"
+    if config.seed < 0:
+        yield f"seed must not be negative; it is {config.seed}"
+    share = config.trainer.devices * config.trainer.num_nodes * config.trainer.accumulate
+    if config.data.global_batch % share:
+        yield (
+            f"data.global_batch={config.data.global_batch} cannot be shared out evenly over trainer.devices x "
+            f"trainer.num_nodes x trainer.accumulate = {share}"
+        )
+    if chosen(config.negatives):
+        yield from _contrast(config.contrast)
+        yield from _features(config.features)
+
+
+def _evaluation(config: EvaluateConfig) -> Iterator[str]:
+    if config.checkpoint is None and config.backbone is None:
+        yield "evaluate needs checkpoint=… or backbone=identity"
+    if config.accelerator not in ACCELERATORS:
+        yield f"accelerator must be one of {', '.join(ACCELERATORS)}, not {config.accelerator}"
+
+
+def _data(data: Data) -> Iterator[str]:
+    for name in ("crop", "crops_per_image", "global_batch"):
+        if getattr(data, name) < 1:
+            yield f"data.{name} must be at least 1; it is {getattr(data, name)}"
+    if data.workers < 0:
+        yield f"data.workers must not be negative; it is {data.workers}"
+    if data.flips not in FLIPS:
+        yield f"data.flips must be one of {', '.join(FLIPS)}, not {data.flips}"
+
+
+def _trainer(trainer: Trainer) -> Iterator[str]:
+    for name in ("devices", "num_nodes", "max_epochs", "accumulate", "validate_every"):
+        if getattr(trainer, name) < 1:
+            yield f"trainer.{name} must be at least 1; it is {getattr(trainer, name)}"
+    if trainer.accelerator not in ACCELERATORS:
+        yield f"trainer.accelerator must be one of {', '.join(ACCELERATORS)}, not {trainer.accelerator}"
+    if trainer.precision not in PRECISIONS:
+        yield f"trainer.precision must be 32, bf16-mixed or 16-mixed, not {trainer.precision}"
+    if trainer.ema is not None and not 0 < trainer.ema < 1:
+        yield f"trainer.ema is a decay between 0 and 1; it is {trainer.ema}"
+    if trainer.gradient_clip is not None and trainer.gradient_clip <= 0:
+        yield f"trainer.gradient_clip must be above 0; it is {trainer.gradient_clip}"
+
+
+def _contrast(contrast: Contrast) -> Iterator[str]:
+    if (contrast.gradient_ratio is None) == (contrast.weight is None):
+        yield "set either contrast.gradient_ratio or contrast.weight, and the other to null"
+    for name in ("gradient_ratio", "weight", "warmup_epochs"):
+        value = getattr(contrast, name)
+        if value is not None and value < 0:
+            yield f"contrast.{name} must not be negative; it is {value}"
+    if contrast.max_ratio is not None and contrast.max_ratio <= 0:
+        yield f"contrast.max_ratio must be above 0, or null for no bound; it is {contrast.max_ratio}"
+    if contrast.diagnosed_batches < 0:
+        yield f"contrast.diagnosed_batches must not be negative; it is {contrast.diagnosed_batches}"
+
+
+def _features(features: Node) -> Iterator[str]:
+    taps, weights = features.get("taps", []), features.get("tap_weights", [])
+    if len(taps) != len(weights):
+        yield f"features.tap_weights must hold one number a tap: {len(weights)} for {len(taps)} taps"

@@ -1,0 +1,77 @@
+"""What makes two runs the same: hashes over the parts of a config that have an effect on the result."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cldeblur.config.targets import chosen
+
+WITHOUT_EFFECT = ("run", "logger", "launcher", "resume", "trust", "hydra")
+WITHOUT_EFFECT_IN_DATA = ("root", "workers", "pack")
+CONTRASTIVE = ("objective", "contrast", "features", "schedule", "levels")
+FIXED_NEGATIVES = "cldeblur.contrast.negatives.blurred.Blurred"
+
+
+def canonical(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a resolved config that decides the result.
+
+    Left out is what names places and words, and what the chosen options do not use: without negatives the whole
+    contrastive part, with fixed negatives the schedule and the levels. Files of weights count by their content.
+    """
+    content = {key: value for key, value in config.items() if key not in WITHOUT_EFFECT}
+    if "data" in content:
+        data = content["data"]
+        content["data"] = {key: data[key] for key in data if key not in WITHOUT_EFFECT_IN_DATA}
+    for key in _unused(content):
+        content.pop(key, None)
+    if "features" in content:
+        content["features"] = {
+            **content["features"],
+            "weights": by_content(content["features"].get("weights")),
+        }
+    for key in ("initial_weights", "checkpoint"):
+        if key in content:
+            content[key] = by_content(content[key])
+    return content
+
+
+def config_hash(config: Mapping[str, Any]) -> str:
+    """SHA-256, in hex, of the canonical JSON of what has an effect. Its first eight digits name directories."""
+    text = json.dumps(canonical(config), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def method_hash(config: Mapping[str, Any]) -> str:
+    """The hash without the seed: runs that share it are one arm of a comparison."""
+    return config_hash({key: value for key, value in config.items() if key != "seed"})
+
+
+def code_fingerprint(package: Path) -> dict[str, str]:
+    """SHA-256 of every `.py` file of the package, by its path relative to the package."""
+    files = sorted(package.rglob("*.py"))
+    return {path.relative_to(package).as_posix(): file_hash(path) for path in files}
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's content, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def by_content(weights: object) -> object:
+    """A path to a file as its content's hash; any other word as it is."""
+    if isinstance(weights, str) and Path(weights).is_file():
+        return f"sha256:{file_hash(Path(weights))}"
+    return weights
+
+
+def _unused(content: Mapping[str, Any]) -> tuple[str, ...]:
+    """Sections that the chosen negatives give no effect."""
+    negatives = content.get("negatives")
+    if negatives is None:
+        return ()
+    if not chosen(negatives):
+        return CONTRASTIVE
+    return ("schedule", "levels") if negatives["_target_"] == FIXED_NEGATIVES else ()

@@ -1,0 +1,1 @@
+"""The contrastive term: features, negatives, schedules, levels, objectives, weighting, diagnostics."""

@@ -1,0 +1,1 @@
+"""Level curves: how sharp the negatives are at each stage."""

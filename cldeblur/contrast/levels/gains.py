@@ -1,0 +1,40 @@
+"""Levels given in decibels."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+from cldeblur.contrast.levels.curve import LevelCurve
+from cldeblur.contrast.levels.scale import level_of_gain
+from cldeblur.errors import Refused
+
+
+class Gains(LevelCurve):
+    """A gain in dB for every stage."""
+
+    def __init__(self, gains: Sequence[float], match: str = "psnr") -> None:
+        """Take the gains.
+
+        Args:
+            gains: dB above the blurred image's PSNR to sharp, one a stage; the first 0, none lower than the
+                one before.
+            match: `psnr` or `raw`.
+
+        Raises:
+            Refused: the gains are not such.
+        """
+        super().__init__(match)
+        rising = all(earlier <= later < math.inf for earlier, later in pairwise((0, *gains)))
+        if not gains or gains[0] != 0 or not rising:
+            raise Refused(f"levels.gains must begin with 0 and never fall; they are {', '.join(map(str, gains))}")
+        self.gains = tuple(gains)
+
+    def levels(self, stages: int) -> list[float]:
+        """Level of every stage.
+
+        Raises:
+            Refused: there are not as many gains as stages.
+        """
+        if len(self.gains) != stages:
+            raise Refused(f"levels.gains holds {len(self.gains)} gains for schedule.stages={stages}: one a stage")
+        return [level_of_gain(decibels) for decibels in self.gains]

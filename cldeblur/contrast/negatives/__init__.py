@@ -1,0 +1,1 @@
+"""Generators: what makes negatives out of a batch."""

@@ -1,0 +1,17 @@
+"""The blurred image itself as the negative: what every progressive negative is compared with."""
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from cldeblur.contrast.negatives.generator import Generator
+
+
+class Blurred(Generator):
+    """N = B at every level; K = 1. AECR-Net's negative (Wu et al., 2021)."""
+
+    uses_level: ClassVar[bool] = False
+
+    def make(self, blurred: Tensor, sharp: Tensor, level: float) -> Tensor:  # noqa: ARG002
+        """The blurred images, as (1, N, 3, H, W)."""
+        return blurred[None]

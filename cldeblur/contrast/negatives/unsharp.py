@@ -1,0 +1,42 @@
+"""The blurred image with its detail raised as the negative."""
+
+import math
+
+from kornia.filters import gaussian_blur2d
+from torch import Tensor
+
+from cldeblur.contrast.negatives.generator import Generator
+from cldeblur.errors import Refused
+
+
+class Unsharp(Generator):
+    """Unsharp masking, N = B + amount level (B - G B) with a Gaussian filter G; K = 1.
+
+    It needs no sharp image. It gets sharper with the level, but hardly closer to S (0.2 dB at best), so that
+    its level cannot be matched to a PSNR. H and W must be above 3 sigma + 1, because the borders are
+    reflected.
+    """
+
+    def __init__(self, sigma: float = 1.5, amount: float = 3.0) -> None:
+        """Take the filter's width and its strength.
+
+        Args:
+            sigma: standard deviation of the Gaussian, in pixels, above 0.
+            amount: multiple of the detail that is added at level 1, not below 0.
+
+        Raises:
+            Refused: a number lies outside its range.
+        """
+        super().__init__()
+        if sigma <= 0:
+            raise Refused(f"negatives.sigma must be above 0; it is {sigma}")
+        if amount < 0:
+            raise Refused(f"negatives.amount must not be negative; it is {amount}")
+        self.sigma = sigma
+        self.amount = amount
+
+    def make(self, blurred: Tensor, sharp: Tensor, level: float) -> Tensor:  # noqa: ARG002
+        """The sharpened images, as (1, N, 3, H, W)."""
+        side = 2 * math.ceil(3 * self.sigma) + 1
+        smooth = gaussian_blur2d(blurred, (side, side), (self.sigma, self.sigma))
+        return (blurred + self.amount * level * (blurred - smooth))[None]

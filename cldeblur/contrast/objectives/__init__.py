@@ -1,0 +1,1 @@
+"""Objectives: formulas that turn feature distances into a loss."""

@@ -1,0 +1,1 @@
+"""Schedules: the stage of the negatives as a function of the epoch."""

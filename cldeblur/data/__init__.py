@@ -1,0 +1,1 @@
+"""Pairs on disk, or made from sharp photographs, turned into batches."""

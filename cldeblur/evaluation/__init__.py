@@ -1,0 +1,1 @@
+"""How good a restored image is: metrics, protocols, restoring whole images, results and pictures."""

@@ -1,0 +1,179 @@
+"""The verb `evaluate`: a checkpoint on a data set, with a run directory of its own; and what `train` ends with."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cldeblur.checkpoints import load_published, our_description, read_checkpoint
+from cldeblur.config.identity import file_hash
+from cldeblur.config.schema import Data, EvaluateConfig, Node
+from cldeblur.config.targets import build
+from cldeblur.data.batch import Item
+from cldeblur.data.crops import WholeImages
+from cldeblur.data.fingerprint import data_record
+from cldeblur.data.loading import whole_image_loader
+from cldeblur.data.source import Source
+from cldeblur.errors import Refused
+from cldeblur.evaluation.evaluate import ImageResult, evaluate
+from cldeblur.evaluation.pictures import save_picture, to_picture
+from cldeblur.evaluation.protocol import Protocol
+from cldeblur.evaluation.results import Summary, summarise, summary_table, write_results
+from cldeblur.launching import Launch, begin, list_outputs, logged
+from cldeblur.networks.cost import count_parameters, multiply_adds
+from cldeblur.records import RunRecord
+
+logger = logging.getLogger(__name__)
+RESULTS = "results"
+PICTURES = "pictures"
+MACS_SIDE = 256
+
+
+def evaluate_checkpoint(config: EvaluateConfig, launch: Launch) -> float:
+    """Evaluate a checkpoint, or a network without weights of its own, and write a run directory.
+
+    Returns:
+        Mean PSNR over the images, in dB.
+
+    Raises:
+        Refused: the checkpoint, the network or the data are not to be had.
+    """
+    network = load_network(config)
+    protocol: Protocol = build("protocol", config.protocol, config.trust)
+    source = make_source(config.data, config.trust)
+    items = test_items(source)
+    with logged(launch.directory):
+        record = begin(launch, config.run)
+        try:
+            summary = _evaluate(config, launch.directory, network, protocol, source, items)
+        except BaseException as error:
+            interrupted = not isinstance(error, Exception)
+            record.end(
+                launch.directory,
+                "interrupted" if interrupted else "failed",
+                f"{type(error).__name__}: {error}",
+            )
+            raise
+        describe(record, protocol, config.data.name, "test", summary)
+        record.data = [data_record("test", config.data.name, str(config.data.root), items, source.synthetic)]
+        record.model = model_record(network, (config.backbone or {}).get("_target_"))
+        record.init = _origin(config.checkpoint)
+        record.outputs = list_outputs(launch.directory)
+        record.end(launch.directory, "completed")
+    return summary.overall.restored["psnr"].mean
+
+
+def load_network(config: EvaluateConfig) -> nn.Module:
+    """The network of a checkpoint of ours, or the named backbone with the weights of any other."""
+    node: Node | None = config.backbone
+    trust: Sequence[str] = config.trust
+    if node is None:
+        description = our_description(read_checkpoint(Path(config.checkpoint or "")))
+        if description is None:
+            raise Refused(f"{config.checkpoint} does not say what network it is of; name it, as in backbone=mimo_unet")
+        node = description["backbone"]
+    network: nn.Module = build("backbone", node, trust)
+    if config.checkpoint is not None:
+        load_published(network, Path(config.checkpoint))
+    return network
+
+
+def make_source(data: Data, trust: Sequence[str]) -> Source:
+    """The data set of a config."""
+    source: Source = build("data.source", data.source, trust, root=data.root, validation=data.validation)
+    return source
+
+
+def test_items(source: Source) -> list[Item]:
+    """The test split; everything, and a word about it, where a data set has none."""
+    items = source.items("test")
+    if not items:
+        items = source.everything()
+        source.notes.append(f"this data set has no test split: all its {len(items)} images are evaluated")
+    return items
+
+
+def evaluate_items(
+    network: nn.Module,
+    source: Source,
+    items: Sequence[Item],
+    protocol: Protocol,
+    data: Data,
+    device: torch.device,
+    directory: Path,
+    save_images: bool = False,
+) -> Summary:
+    """Evaluate a network on items, and write `results/<data option>.csv` and `.json` below a directory."""
+
+    def save(result: ImageResult, restored: Tensor) -> None:
+        if save_images:
+            save_picture(to_picture(restored), directory / PICTURES / data.name / f"{result.name}.png")
+
+    batches = whole_image_loader(WholeImages(source, items), data.workers)
+    results = evaluate(network, batches, protocol, device, save, progress=True)
+    summary = summarise(results)
+    write_results(directory / RESULTS, data.name, results, summary)
+    return summary
+
+
+def describe(record: RunRecord, protocol: Protocol, name: str, split: str, summary: Summary) -> None:
+    """Put an evaluation's result into a record; only the test split's may be called test."""
+    per_image = f"{RESULTS}/{name}.csv"
+    found: dict[str, Any] = {
+        **{metric: asdict(values) for metric, values in summary.overall.restored.items()},
+        **{f"blurred_{metric}": asdict(values) for metric, values in summary.overall.blurred.items()},
+    }
+    for values in found.values():
+        values["per_image"] = per_image
+    record.metrics["evaluated"] = {"split": split, "data": name, "protocol": protocol.name}
+    record.metrics["test" if split == "test" else "validation"] = {name: found}
+    record.metric_defs = protocol.metric_definitions()
+
+
+def model_record(network: nn.Module, target: object) -> dict[str, Any]:
+    """Size and cost of a network, for the record."""
+    parameters = count_parameters(network)
+    try:
+        macs: int | None = multiply_adds(network, MACS_SIDE, MACS_SIDE)
+    except (RuntimeError, NotImplementedError) as error:
+        logger.warning("multiply-adds could not be counted: %s", error)
+        macs = None
+    return {
+        "target": target,
+        "params_total": parameters.total,
+        "params_trainable": parameters.trainable,
+        "macs": macs,
+        "macs_input": [1, 3, MACS_SIDE, MACS_SIDE],
+        "macs_tool": "torch.utils.flop_counter, convolutions and matrix products, halved",
+    }
+
+
+def _evaluate(
+    config: EvaluateConfig,
+    directory: Path,
+    network: nn.Module,
+    protocol: Protocol,
+    source: Source,
+    items: Sequence[Item],
+) -> Summary:
+    for note in source.notes:
+        logger.info("%s", note)
+    device = torch.device("cuda" if config.accelerator != "cpu" and torch.cuda.is_available() else "cpu")
+    summary = evaluate_items(
+        network, source, items, protocol, config.data, device, directory, config.save_images
+    )
+    logger.info("%s, %d images, protocol %s\n%s", config.data.name, len(items), protocol.name, summary_table(summary))
+    logger.info("written to %s", directory / RESULTS)
+    return summary
+
+
+def _origin(checkpoint: str | None) -> dict[str, Any] | None:
+    """Where the weights came from, for the record."""
+    if checkpoint is None:
+        return None
+    description = our_description(read_checkpoint(Path(checkpoint))) or {}
+    return {"ckpt": checkpoint, "sha256": file_hash(Path(checkpoint)), "run_id": description.get("run_id")}

@@ -1,0 +1,1 @@
+"""Networks: blurred images to restored ones, coarse to fine."""

@@ -1,0 +1,1 @@
+"""From one command to its jobs: expansion, the checks before the first one starts, names, what is done already."""

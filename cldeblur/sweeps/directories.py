@@ -1,0 +1,172 @@
+"""Which directory a run gets, and whether what is there already may be taken up, or is done."""
+
+import fcntl
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cldeblur.config.identity import config_hash
+from cldeblur.config.loading import keys, read_config
+from cldeblur.errors import Refused
+from cldeblur.records import RECORD_FILE, RunRecord, read_record
+from cldeblur.sweeps.naming import new_run_directory
+
+LOCK_FILE = ".lock"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a job found in its directory: nothing, a run to go on with, or one that is finished."""
+
+    directory: Path
+    earlier: RunRecord | None = None
+    finished: bool = False
+
+    @property
+    def resumed(self) -> bool:
+        """Whether the job goes on with an earlier run."""
+        return self.earlier is not None and not self.finished
+
+
+def choose_directory(content: Mapping[str, Any], group: str) -> tuple[Path, str | None]:
+    """The directory of a single run, and a word to the user about how it was chosen.
+
+    `run.dir` and a directory in `resume` are taken at their word; `resume=auto` looks for the newest unfinished
+    run of the same config below `run.root`, then for a finished one.
+    """
+    run, resume = content["run"], content.get("resume")
+    if run["dir"] is not None:
+        return Path(run["dir"]), None
+    if resume not in (None, "auto"):
+        return Path(resume), None
+    fresh = new_run_directory(run["root"], group, content)
+    if resume is None:
+        return fresh, None
+    found = list(_runs_of(Path(run["root"]), content))
+    unfinished = [record for record in found if record[1].status != "completed"]
+    if unfinished or found:
+        return max(unfinished or found, key=lambda pair: pair[1].started)[0], None
+    return fresh, f"nothing to resume below {run['root']}: starting afresh"
+
+
+def _runs_of(root: Path, content: Mapping[str, Any]) -> Iterator[tuple[Path, RunRecord]]:
+    """Runs below `root` of the same config that nobody is working on."""
+    for path in root.rglob(RECORD_FILE):
+        try:
+            record = read_record(path.parent)
+        except Refused:
+            continue
+        if record.task == "train" and may_continue(path.parent, record, content) and not is_locked(path.parent):
+            yield path.parent, record
+
+
+def claim(directory: Path, content: Mapping[str, Any], resume: bool) -> Claim:
+    """Decide what to do in a directory.
+
+    Args:
+        directory: the run's own.
+        content: the resolved config.
+        resume: whether an unfinished run that is there may be gone on with.
+
+    Raises:
+        Refused: the directory holds something else, or a run to go on with was asked for and there is none.
+    """
+    if not (directory / RECORD_FILE).is_file():
+        if content.get("resume") not in (None, "auto"):
+            raise Refused(f"resume={directory}: there is no run")
+        if any(path.name != LOCK_FILE for path in directory.glob("*")):
+            raise Refused(f"run.dir={directory} is not empty, and what it holds is no run")
+        return Claim(directory)
+    record = read_record(directory)
+    if not may_continue(directory, record, content):
+        raise Refused(f"{directory} holds another run ({_difference(directory, content)})")
+    finished = record.status == "completed" and record.config["hash"] == config_hash(content)
+    if not finished and not resume:
+        raise Refused(
+            f"{directory} holds a run of this config that is {record.status}; add resume=auto to go on with it"
+        )
+    return Claim(directory, record, finished)
+
+
+def may_continue(directory: Path, record: RunRecord, content: Mapping[str, Any]) -> bool:
+    """Whether a run was of this config, or of one that only ends sooner and whose course does not depend on its end."""
+    if record.config["hash"] == config_hash(content):
+        return True
+    if record.task != "train" or "trainer" not in content or depends_on_length(content):
+        return False
+    earlier = read_config(directory / "config.yaml")
+    longer = content["trainer"]["max_epochs"]
+    if earlier["trainer"]["max_epochs"] > longer:
+        return False
+    prolonged = {**earlier, "trainer": {**earlier["trainer"], "max_epochs": longer}}
+    return config_hash(prolonged) == config_hash(content)
+
+
+def depends_on_length(content: Mapping[str, Any]) -> bool:
+    """Whether the course of a run depends on `trainer.max_epochs`: a cosine's does, and equal parts of it as stages."""
+    scheduler = content["optimizer"].get("scheduler") or {}
+    cosine = "Cosine" in str(scheduler.get("_target_"))
+    progressive = content["negatives"].get("_target_") is not None
+    return cosine or (progressive and "interval" in content["schedule"] and content["schedule"]["interval"] is None)
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Hold a run directory against other processes; a killed process lets go of it by itself.
+
+    Raises:
+        Refused: another process is working on the run.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    handle = os.open(directory / LOCK_FILE, os.O_CREAT | os.O_RDWR, 0o666)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise Refused(f"another process is working on {directory}") from None
+    finally:
+        os.close(handle)
+
+
+def is_locked(directory: Path) -> bool:
+    """Whether another process is working on the run."""
+    try:
+        with locked(directory):
+            return False
+    except Refused:
+        return True
+
+
+def remove_if_empty(directory: Path, root: Path) -> None:
+    """Remove a run directory in which nothing was written, and folders above it that are empty then."""
+    (directory / LOCK_FILE).unlink(missing_ok=True)
+    for folder in (directory, *directory.parents):
+        if not folder.is_dir() or any(folder.iterdir()):
+            return
+        folder.rmdir()
+        if folder == root:
+            return
+
+
+def _difference(directory: Path, content: Mapping[str, Any]) -> str:
+    """The first keys in which a directory's run differs from a config."""
+    try:
+        earlier = read_config(directory / "config.yaml")
+    except Refused:
+        return "its config cannot be read"
+    differing = [key for key in sorted({*keys(earlier), *keys(content)}) if _at(earlier, key) != _at(content, key)]
+    leaves = [
+        key for key in differing if not key.startswith(("run", "logger")) and not isinstance(_at(content, key), dict)
+    ]
+    return f"it differs in {', '.join(leaves[:4])}" if leaves else "its code of identity differs"
+
+
+def _at(content: Mapping[str, Any], key: str) -> object:
+    """The value at a dotted key; None where there is none."""
+    value: object = content
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value

@@ -1,0 +1,190 @@
+"""The jobs that a command line asks for, each composed and checked before the first one starts."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from cldeblur.config.checks import check
+from cldeblur.config.folder import conf_folder
+from cldeblur.config.loading import keys, resolved, typed
+from cldeblur.config.schema import SCHEMAS, EvaluateConfig, TrainConfig
+from cldeblur.config.typos import did_you_mean
+from cldeblur.errors import Refused
+from cldeblur.sweeps.naming import register_resolvers
+
+NOT_A_CHOICE = ("experiment",)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run that a command line asks for: its overrides, its config, and the option chosen in each group."""
+
+    overrides: tuple[str, ...]
+    content: dict[str, Any]
+    config: TrainConfig | EvaluateConfig
+    choices: dict[str, str | None]
+
+
+def jobs(
+    verb: str,
+    words: Sequence[str],
+    multirun: bool = False,
+    config_folder: str | None = None,
+    config_name: str | None = None,
+) -> list[Job]:
+    """Compose and check every job of a command line.
+
+    Args:
+        verb: `train` or `evaluate`; also the name of its primary config.
+        words: Hydra overrides, as typed.
+        multirun: whether comma-separated values mean one job each.
+        config_folder: a folder of the user's own config files.
+        config_name: a primary config of the user's own.
+
+    Raises:
+        Refused: a misspelt key, group or option; a value of the wrong type; a combination that cannot work.
+    """
+    register_resolvers()
+    with _hydra(config_folder) as searched:
+        parsed = _parse(words)
+        name = config_name or verb
+        return [_job(verb, name, line, searched) for line in (_expand(parsed) if multirun else [parsed])]
+
+
+def swept_keys(words: Sequence[str]) -> set[str]:
+    """Keys to which a command line gives several values."""
+    return {override.key_or_group for override in _parse(words) if override.is_sweep_override()}
+
+
+def fixed_keys(words: Sequence[str]) -> list[str]:
+    """Keys to which a command line gives one value."""
+    return sorted({override.key_or_group for override in _parse(words)} - swept_keys(words))
+
+
+@contextmanager
+def _hydra(config_folder: str | None) -> Iterator[list[str]]:
+    """Hydra's composition over the shipped config files; gives the override that adds the user's folder."""
+    if config_folder is not None and not Path(config_folder).is_dir():
+        raise Refused(f"--config-dir {config_folder} is not a folder")
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        yield [f"hydra.searchpath=[file://{Path(config_folder).resolve()}]"] if config_folder else []
+
+
+def _parse(words: Sequence[str]) -> list[Override]:
+    try:
+        return list(OverridesParser.create().parse_overrides(list(words)))
+    except OverrideParseException as error:
+        raise Refused(f"cannot read '{error.override}': {str(error.message).splitlines()[0]}") from None
+
+
+def _expand(parsed: Sequence[Override]) -> list[list[Override]]:
+    """Every combination of the swept values."""
+    axes = [_values(override) for override in parsed]
+    return [_parse(line) for line in product(*axes)]
+
+
+def _values(override: Override) -> list[str]:
+    """The single-value overrides that a swept one stands for; a continuous one stands for its own lower end."""
+    if not override.is_sweep_override():
+        return [str(override.input_line)]
+    key = override.get_key_element()
+    if override.is_interval_sweep():
+        return [f"{key}={override.value().start}"]  # type: ignore[union-attr]
+    return [f"{key}={value}" for value in override.sweep_string_iterator()]
+
+
+def _job(verb: str, name: str, line: Sequence[Override], searched: list[str]) -> Job:
+    """Compose and check one job."""
+    loader = GlobalHydra.instance().config_loader()
+    groups = [item for item in line if loader.list_groups("") and _is_group(item.key_or_group)]
+    words = [str(item.input_line) for item in line]
+    hydra_words = [word for word, item in zip(words, line, strict=True) if item.key_or_group.startswith("hydra")]
+    chosen = [str(item.input_line) for item in groups]
+    base = _compose(name, [*searched, *hydra_words, *chosen], _words_known(name))
+    choices = {str(key): value for key, value in base.hydra.runtime.choices.items() if "hydra/" not in str(key)}
+    plain = [f"{key}={'null' if value is None else value}" for key, value in choices.items() if key not in NOT_A_CHOICE]
+    known = keys(_container(_compose(name, [*searched, *plain], [])))
+    for key in keys(_container(base)):
+        if key not in known:
+            raise Refused(f"no key '{key}' (in experiment={choices.get('experiment')}){did_you_mean(key, known)}")
+    _refuse_unknown_keys(line, known)
+    content = resolved(_compose(name, [*searched, *words], known))
+    config = typed(SCHEMAS[verb], content)
+    check(config)
+    return Job(tuple(words), content, config, choices)
+
+
+def _refuse_unknown_keys(line: Sequence[Override], known: Sequence[str]) -> None:
+    """Refuse an override of a key that does not exist, `+` and `~` before it or not."""
+    names = [*known, *_groups()]
+    for item in line:
+        key = item.key_or_group.partition("@")[0]
+        if not key.startswith("hydra") and key not in names:
+            raise Refused(f"no key '{key}'{did_you_mean(key, names)}")
+
+
+def _groups() -> list[str]:
+    return [name for name in GlobalHydra.instance().config_loader().list_groups("") if name != "hydra"]
+
+
+def _is_group(key: str) -> bool:
+    group = key.partition("@")[0]
+    return group in _groups() or group.startswith("hydra/")
+
+
+def _words_known(name: str) -> list[str]:
+    """Groups, and the keys of the primary config alone, for a suggestion where nothing could be composed."""
+    return [*_groups(), name]
+
+
+def _compose(name: str, words: Sequence[str], known: Sequence[str]) -> DictConfig:
+    """Compose, and turn Hydra's several lines of error into one sentence."""
+    try:
+        return compose(name, overrides=list(words), return_hydra_config=True)
+    except MissingConfigException as error:
+        raise _no_such_option(error) from None
+    except (HydraException, OmegaConfBaseException) as error:
+        raise Refused(_sentence(error, known)) from None
+
+
+def _no_such_option(error: MissingConfigException) -> Refused:
+    """The refusal of a group option that does not exist."""
+    group, _, option = str(error.missing_cfg_file).rpartition("/")
+    offered = [str(item) for item in error.options or []]
+    if not group:
+        return Refused(f"no config '{option}'{did_you_mean(option, offered)}")
+    nearest = did_you_mean(f"{group}={option}", [f"{group}={item}" for item in offered])
+    return Refused(f"no option '{group}={option}'{nearest or '; there are ' + ', '.join(offered)}")
+
+
+def _sentence(error: Exception, known: Sequence[str]) -> str:
+    """The first line of an error of Hydra's, with the key that it is about and the nearest that exists."""
+    text = str(error)
+    if match := re.search(r"You must specify '([^']+)'", text):
+        return f"{match[1]} is needed; give {match[1]}=…"
+    if match := re.search(r"Could not override '([^']+)'", text):
+        return f"no key '{match[1]}'{did_you_mean(match[1], known)}"
+    inner: BaseException = error
+    while inner.__cause__ is not None:
+        inner = inner.__cause__
+    key = getattr(inner, "full_key", None)
+    return f"{key}: {str(inner).splitlines()[0]}" if key else text.splitlines()[0]
+
+
+def _container(config: DictConfig) -> dict[str, Any]:
+    """A composed config as nested dicts, unresolved, without Hydra's node."""
+    content = OmegaConf.to_container(config, resolve=False)
+    return {str(key): value for key, value in dict(content).items() if key != "hydra"}  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""Training: the LightningModule, the data module, callbacks, loggers, and what builds a Trainer."""

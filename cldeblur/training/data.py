@@ -1,0 +1,74 @@
+"""The loaders of a training run, as Lightning asks for them."""
+
+import lightning.pytorch as lightning
+from torch.utils.data import DataLoader
+
+from cldeblur.data.batch import Item, Sample
+from cldeblur.data.crops import TrainingCrops, WholeImages
+from cldeblur.data.loading import LazyLoader, whole_image_loader
+from cldeblur.data.source import Source
+
+
+class DeblurData(lightning.LightningDataModule):
+    """Training crops and whole validation images of a data set.
+
+    Args:
+        source: reads pairs.
+        training: items to cut crops from.
+        validation: items to validate on, whole.
+        crop: side of the crops, pixels.
+        flips: `none`, `horizontal` or `all`.
+        global_batch: images per optimiser step over all ranks and micro-batches.
+        workers: loader processes.
+        seed: of crops, flips, order and synthesised blur.
+        crops_per_image: crops that an epoch takes of each image.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        training: list[Item],
+        validation: list[Item],
+        crop: int,
+        flips: str,
+        global_batch: int,
+        workers: int,
+        seed: int,
+        crops_per_image: int,
+    ) -> None:
+        super().__init__()
+        self.crops = TrainingCrops(source, training, crop, seed, flips, crops_per_image)
+        self.images = WholeImages(source, validation)
+        self._global_batch = global_batch
+        self._workers = workers
+        self._seed = seed
+
+    def train_dataloader(self) -> LazyLoader:
+        """Micro-batches of this rank, from wherever the run stands."""
+        trainer = self._present_trainer()
+        return LazyLoader(
+            self.crops,
+            global_batch=self._global_batch,
+            seed=self._seed,
+            workers=self._workers,
+            position=lambda: (trainer.current_epoch, trainer.fit_loop.batch_idx + 1),
+            rank=trainer.global_rank,
+            world_size=trainer.world_size,
+            accumulate=trainer.accumulate_grad_batches,
+            pin_memory=trainer.strategy.root_device.type == "cuda",
+        )
+
+    def val_dataloader(self) -> DataLoader[Sample]:
+        """Whole images, each on one rank."""
+        trainer = self._present_trainer()
+        return whole_image_loader(self.images, self._workers, trainer.global_rank, trainer.world_size)
+
+    @property
+    def left_out(self) -> int:
+        """Images an epoch for which no whole step is left."""
+        return len(self.crops) % self._global_batch
+
+    def _present_trainer(self) -> lightning.Trainer:
+        if self.trainer is None:
+            raise RuntimeError("the loaders of a run are asked for by its Trainer")
+        return self.trainer

@@ -1,0 +1,223 @@
+"""The callback that writes a run's history: `metrics.csv`, `run.json`, and what loggers are told."""
+
+import csv
+import io
+import logging
+import time
+from pathlib import Path
+
+import lightning.pytorch as lightning
+import torch
+
+from cldeblur.environment import peak_memory_mb
+from cldeblur.files import write_text
+from cldeblur.records import RunRecord
+from cldeblur.training.module import DeblurModule
+from cldeblur.training.stage import StageCallback
+
+logger = logging.getLogger(__name__)
+METRICS_FILE = "metrics.csv"
+PLAIN = (
+    "epoch",
+    "step",
+    "lr",
+    "train/loss",
+    "train/pixel",
+    "train/frequency",
+    "train/images_per_second",
+    "val/psnr",
+    "val/ssim",
+    "val/blurred_psnr",
+    "val/blurred_ssim",
+)
+CONTRASTIVE = (
+    "train/contrast",
+    "contrast/stage",
+    "contrast/level",
+    "contrast/weight",
+    "contrast/gradient_ratio",
+    "contrast/gradient_ratio_q25",
+    "contrast/gradient_ratio_q50",
+    "contrast/gradient_ratio_q75",
+    "contrast/clipped",
+    "contrast/pull",
+    "contrast/push",
+    "contrast/push_fraction",
+    "contrast/alignment",
+    "contrast/negative_psnr",
+    "contrast/overtaken",
+)
+HOUR = 3600
+Row = dict[str, float | None]
+
+
+class History:
+    """One row an epoch, every column from the first row on; on disk it is always whole."""
+
+    def __init__(self, path: Path, columns: list[str]) -> None:
+        self._path = path
+        self._columns = columns
+        self.rows: list[Row] = read_history(path) if path.is_file() else []
+
+    def forget_from(self, epoch: int) -> None:
+        """Drop rows that a killed run wrote after the checkpoint from which it goes on."""
+        self.rows = [row for row in self.rows if (row["epoch"] or 0) < epoch]
+
+    def append(self, row: Row) -> None:
+        """Add an epoch's row, and write the file anew beside its place."""
+        self.rows.append({column: row.get(column) for column in self._columns})
+        text = io.StringIO()
+        writer = csv.DictWriter(text, fieldnames=self._columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({name: "" if value is None else value for name, value in row.items()} for row in self.rows)
+        write_text(self._path, text.getvalue())
+
+
+def read_history(path: Path) -> list[Row]:
+    """The rows of a `metrics.csv`; None where a cell is blank."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return [{name: float(value) if value else None for name, value in row.items()} for row in csv.DictReader(file)]
+
+
+class Recorder(lightning.Callback):
+    """Closes every epoch: one row, one record, one line for whoever watches.
+
+    Args:
+        directory: the run's own.
+        record: filled and rewritten at the end of every epoch; None on ranks that do not write.
+        stages: the callback to tell how many negatives have been overtaken, where there is one.
+        global_batch: images per optimiser step.
+    """
+
+    def __init__(
+        self, directory: Path, record: RunRecord | None, stages: StageCallback | None, global_batch: int
+    ) -> None:
+        self._directory = directory
+        self._record = record
+        self._stages = stages
+        self._global_batch = global_batch
+        self._history: History | None = None
+        self._epoch_began = 0.0
+        self._validation_began = 0.0
+        self._validation_seconds = 0.0
+        self._batches = 0
+        self._estimated = False
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Take up the history of the run so far."""
+        module = _ours(pl_module)
+        taps = () if module.attachment is None else module.attachment.term.features.taps
+        contrastive = [*CONTRASTIVE, *(f"contrast/pull_push/{tap}" for tap in taps)]
+        columns = [*PLAIN, *(contrastive if module.attachment else ())]
+        if self._record is not None:
+            self._history = History(self._directory / METRICS_FILE, columns)
+            self._history.forget_from(trainer.current_epoch)
+        self._begin_epoch()
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Start the epoch's clock."""
+        self._begin_epoch()
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: object) -> None:
+        """Count micro-batches."""
+        self._batches += 1
+
+    def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Start the validation's clock."""
+        self._validation_began = time.monotonic()
+
+    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Stop the validation's clock."""
+        self._validation_seconds += time.monotonic() - self._validation_began
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Write the epoch's row and record, tell loggers, say a line."""
+        training = time.monotonic() - self._epoch_began - self._validation_seconds
+        row: Row = {
+            "epoch": trainer.current_epoch,
+            "step": trainer.global_step,
+            "lr": trainer.optimizers[0].param_groups[0]["lr"],
+            "train/images_per_second": self._batches / trainer.accumulate_grad_batches * self._global_batch / training,
+            **_ours(pl_module).epoch_results(),
+        }
+        if self._stages is not None:
+            self._stages.watch(row.get("contrast/overtaken") or 0.0)
+        for destination in trainer.loggers:
+            destination.log_metrics(
+                {name: value for name, value in row.items() if value is not None}, step=trainer.global_step
+            )
+        if self._record is not None and self._history is not None:
+            self._history.append(row)
+            self._update(self._record, trainer, self._history.rows, training)
+            logger.info("%s", _line(row, trainer.max_epochs or 0))
+            self._estimate(trainer, training)
+
+    def _begin_epoch(self) -> None:
+        self._epoch_began, self._validation_seconds, self._batches = time.monotonic(), 0.0, 0
+
+    def _update(self, record: RunRecord, trainer: lightning.Trainer, rows: list[Row], training: float) -> None:
+        """Bring the record up to date."""
+        validated = [row for row in rows if row.get("val/psnr") is not None]
+        best = max(validated, key=lambda row: row["val/psnr"] or 0.0, default=None)
+        record.metrics["final"] = rows[-1]
+        if best is not None:
+            record.metrics["best"] = {"monitor": "val/psnr", "mode": "max", "value": best["val/psnr"]} | {
+                name: best[name] for name in ("epoch", "step")
+            }
+            record.metrics["best_row"] = best
+        record.progress = {
+            "epochs": trainer.current_epoch + 1,
+            "steps": trainer.global_step,
+            "images_seen": trainer.global_step * self._global_batch,
+        }
+        cost = record.cost
+        cost["train_s"] = (cost.get("train_s") or 0.0) + training
+        cost["val_s"] = (cost.get("val_s") or 0.0) + self._validation_seconds
+        cost["images_per_s"] = rows[-1]["train/images_per_second"]
+        cost["peak_rss_mb"] = peak_memory_mb()
+        cost["peak_gpu_mb"] = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else None
+        record.write(self._directory)
+
+    def _estimate(self, trainer: lightning.Trainer, training: float) -> None:
+        """After the first epoch of this process: how long the rest will take."""
+        if self._estimated:
+            return
+        self._estimated = True
+        left = (trainer.max_epochs or 0) - trainer.current_epoch - 1
+        every = trainer.check_val_every_n_epoch or 1
+        seconds = left * training + left / every * self._validation_seconds
+        if left > 0:
+            logger.info(
+                "one epoch took %.1f s: about %s for the %d epochs that are left",
+                training,
+                duration(seconds),
+                left,
+            )
+
+
+def duration(seconds: float) -> str:
+    """A time span in words: `40 s`, `12 min`, `3.5 h`, `6.2 days`."""
+    if seconds < 2 * 60:
+        return f"{seconds:.0f} s"
+    if seconds < 2 * HOUR:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / HOUR:.1f} h" if seconds < 48 * HOUR else f"{seconds / HOUR / 24:.1f} days"
+
+
+def _line(row: Row, epochs: int) -> str:
+    """An epoch in one line."""
+    words = [f"epoch {row['epoch']:.0f} of {epochs}: loss {row.get('train/loss') or float('nan'):.4f}"]
+    if row.get("val/psnr") is not None:
+        words.append(f"validation {row['val/psnr']:.2f} dB (blurred {row['val/blurred_psnr']:.2f})")
+    if row.get("contrast/gradient_ratio") is not None:
+        words.append(
+            f"stage {row['contrast/stage']:.0f}, gradient ratio {row['contrast/gradient_ratio']:.3f}, "
+            f"overtaken {100 * (row['contrast/overtaken'] or 0.0):.0f} %"
+        )
+    return ", ".join(words)
+
+
+def _ours(module: lightning.LightningModule) -> DeblurModule:
+    if not isinstance(module, DeblurModule):
+        raise TypeError(f"the recorder records a DeblurModule, not a {type(module).__name__}")
+    return module

@@ -1,0 +1,174 @@
+"""The verb `train`: from a checked config to a trained, evaluated and recorded network."""
+
+import logging
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as lightning
+import torch
+
+from cldeblur.config.identity import config_hash, file_hash
+from cldeblur.config.loading import read_config, typed
+from cldeblur.config.schema import TrainConfig
+from cldeblur.config.targets import build, chosen
+from cldeblur.errors import Refused
+from cldeblur.evaluation.run import model_record
+from cldeblur.launching import CONFIG_FILE, Launch, begin, list_outputs, logged
+from cldeblur.records import RunRecord
+from cldeblur.training.checkpointing import last_checkpoint
+from cldeblur.training.ending import finish
+from cldeblur.training.interruption import interruptible
+from cldeblur.training.module import Diverged
+from cldeblur.training.prepared import PreparedRun, fit, prepare
+from cldeblur.training.trainer import make_trainer
+from cldeblur.training.wandb import RunLogger
+
+logger = logging.getLogger(__name__)
+
+
+def train(config: TrainConfig, launch: Launch) -> float | None:
+    """Train, validate and evaluate a network, and leave a run directory that tells of it.
+
+    Returns:
+        The best validation PSNR, in dB.
+
+    Raises:
+        Refused: parts, weights or data do not fit or are not to be had; nothing was begun.
+        Diverged: a loss was not finite.
+        Interrupted: the run was asked to stop; it can be resumed.
+    """
+    run = prepare(config, launch.directory, config_hash(launch.content))
+    described = run.describe_data()
+    _refuse_other_data(launch, described)
+    with interruptible(), logged(launch.directory):
+        record = begin(launch, config.run)
+        record.data = described
+        try:
+            _work(run, launch, record)
+        except BaseException as error:
+            _end_early(record, launch.directory, error)
+            raise
+    best: float | None = record.metrics.get("best", {}).get("value")
+    return best
+
+
+def train_rank(directory: Path) -> None:
+    """Train as one of the other ranks of a run that the first rank has begun in `directory`."""
+    content = read_config(directory / CONFIG_FILE)
+    config = typed(TrainConfig, content)
+    run = prepare(config, directory, config_hash(content))
+    trainer = make_trainer(config.trainer, directory, run.callbacks(None), [])
+    fit(trainer, run)
+
+
+def _work(run: PreparedRun, launch: Launch, record: RunRecord) -> None:
+    """Train, then evaluate the last checkpoint."""
+    began = time.monotonic()
+    loggers = _loggers(run.config, launch, record)
+    trainer = make_trainer(run.config.trainer, run.directory, run.callbacks(record), list(loggers))
+    _describe(run, record, trainer)
+    try:
+        fit(trainer, run)
+        finish(run, record, loggers)
+    except BaseException:
+        _close(loggers, failed=True)
+        raise
+    _close(loggers, failed=False)
+    wall = (record.cost.get("wall_s") or 0.0) + time.monotonic() - began
+    record.cost |= {"wall_s": wall, "device_hours": wall * trainer.world_size / 3600}
+    record.outputs = list_outputs(run.directory)
+    record.end(run.directory, "completed")
+
+
+def _describe(run: PreparedRun, record: RunRecord, trainer: lightning.Trainer) -> None:
+    """Complete the record, and say what is about to happen."""
+    config, contrastive = run.config, run.parts.contrastive
+    record.model = model_record(run.parts.network, config.backbone["_target_"])
+    record.features = contrastive.term.features.description if contrastive else None
+    record.determinism = {
+        "seed": config.seed,
+        "deterministic": config.trainer.deterministic,
+        "tf32": torch.backends.cuda.matmul.allow_tf32,
+        "benchmark": torch.backends.cudnn.benchmark,
+        "precision": str(config.trainer.precision),
+        "world_size": trainer.world_size,
+        "workers": config.data.workers,
+    }
+    if config.initial_weights is not None:
+        record.init = {
+            "ckpt": config.initial_weights,
+            "sha256": file_hash(Path(config.initial_weights)),
+            "run_id": None,
+        }
+    checkpoint = last_checkpoint(run.directory)
+    if checkpoint is not None:
+        record.resumed_from.append({"ckpt": str(checkpoint), "sha256": file_hash(checkpoint), "run_id": record.id})
+    record.write(run.directory)
+    for line in _introduction(run, record, trainer, checkpoint):
+        logger.info("%s", line)
+
+
+def _introduction(
+    run: PreparedRun, record: RunRecord, trainer: lightning.Trainer, checkpoint: Path | None
+) -> Iterator[str]:
+    """What a run says before it starts."""
+    yield f"run {record.id} in {run.directory}"
+    device = trainer.strategy.root_device.type
+    yield (
+        f"{record.model['params_total']:,} parameters, {len(run.data.crops)} images to train on, "
+        f"{len(run.data.images)} to validate on, {trainer.world_size} x {device}"
+    )
+    if run.data.left_out:
+        yield f"{run.data.left_out} images an epoch are left out: an incomplete last step would weigh them more"
+    yield from run.source.notes
+    if run.parts.contrastive is not None:
+        yield from run.parts.contrastive.notes
+    if checkpoint is not None:
+        yield f"resuming from {checkpoint}"
+    elif run.config.resume == "auto":
+        yield "nothing to resume: starting afresh"
+
+
+def _loggers(config: TrainConfig, launch: Launch, record: RunRecord) -> list[RunLogger]:
+    """The loggers of a run besides its own files."""
+    if not chosen(config.logger):
+        return []
+    made = build(
+        "logger",
+        config.logger,
+        config.trust,
+        directory=launch.directory,
+        record=record,
+        group=config.run.group or launch.experiment,
+        content=launch.content,
+    )
+    return [made]
+
+
+def _close(loggers: list[RunLogger], failed: bool) -> None:
+    for destination in loggers:
+        destination.close(failed)
+
+
+def _refuse_other_data(launch: Launch, described: list[dict[str, Any]]) -> None:
+    """Refuse to go on with a run on data that are not those it began with."""
+    if launch.earlier is None:
+        return
+    before = {entry["split"]: entry["fingerprint"] for entry in launch.earlier.data}
+    for entry in described:
+        if before.get(entry["split"], entry["fingerprint"]) != entry["fingerprint"]:
+            raise Refused(f"the {entry['split']} data in {entry['root']} are not those that the run began with")
+
+
+def _end_early(record: RunRecord, directory: Path, error: BaseException) -> None:
+    """Note in record and log why a run ended before it was done."""
+    if isinstance(error, Diverged):
+        record.end(directory, "diverged", str(error))
+    elif isinstance(error, Exception):
+        logger.debug("%s", traceback.format_exc())
+        record.end(directory, "failed", f"{type(error).__name__}: {error}")
+    else:
+        record.end(directory, "interrupted", f"{type(error).__name__}: {error}")
