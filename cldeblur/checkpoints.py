@@ -1,12 +1,13 @@
 """Reading weights: our checkpoints, and those of public projects."""
 
 import pickle
+import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -55,11 +56,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise Refused(f"there is no checkpoint {path}")
     try:
-        if path.suffix == ".safetensors":
-            return dict(load_file(path))
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
-        raise Refused(f"{path} cannot be read as a checkpoint: {str(error).splitlines()[0]}") from None
+        content = _read(path)
+    except Exception as error:
+        # A damaged file or one of another kind makes the restricted unpickler raise almost anything.
+        raise Refused(f"{path} cannot be read as a checkpoint: {_reason(error)}") from error
     if not isinstance(content, dict):
         raise Refused(f"{path} holds a {type(content).__name__}, and no checkpoint")
     return content
@@ -71,7 +71,10 @@ def network_weights(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     for name in CONTAINERS:
         if isinstance(content.get(name), Mapping):
             content = content[name]
-    weights = {name: value for name, value in content.items() if isinstance(value, Tensor)}
+    weights = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
+    if DESCRIPTION in checkpoint:
+        # Ours may hold weights of other parts too: of a loss with a network of its own, say.
+        weights = {name: tensor for name, tensor in weights.items() if name.startswith("network.")}
     for prefix in PREFIXES:
         if weights and all(name.startswith(prefix) for name in weights):
             weights = {name.removeprefix(prefix): tensor for name, tensor in weights.items()}
@@ -79,9 +82,26 @@ def network_weights(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def our_description(checkpoint: Mapping[str, Any]) -> dict[str, Any] | None:
-    """How to rebuild the network of a checkpoint of ours; None for any other."""
+    """What a checkpoint of ours says of itself (version, hash, how to rebuild the network); None for any other."""
     description = checkpoint.get(DESCRIPTION)
     return dict(description) if isinstance(description, Mapping) else None
+
+
+def _read(path: Path) -> object:
+    """The content of a checkpoint file, without what torch warns of in a file that it then refuses."""
+    if path.suffix == ".safetensors":
+        return load_file(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _reason(error: Exception) -> str:
+    """Why a file cannot be read. Torch's own words are of no help, and advise to run the code in the file."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    found = re.search(r"GLOBAL ([\w.]+)", str(error)) if isinstance(error, pickle.UnpicklingError) else None
+    return f"it holds {found[1]}, not just tensors and plain data" if found else "it is damaged or of another kind"
 
 
 def _named(what: str, names: list[str]) -> str:

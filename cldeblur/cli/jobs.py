@@ -11,9 +11,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from cldeblur.config.checks import check
-from cldeblur.config.loading import resolved, typed
-from cldeblur.config.schema import SCHEMAS, TrainConfig
+from cldeblur.config.checks import checked
+from cldeblur.config.loading import resolved
+from cldeblur.config.schema import TrainConfig
 from cldeblur.errors import Refused
 from cldeblur.launching import Launch
 from cldeblur.sweeps.directories import claim, locked, remove_if_empty
@@ -75,8 +75,7 @@ def _run(verb: str, content: dict[str, Any], directory: Path) -> float | None:
     """Take up the directory, and work in it unless its run is finished."""
     state = HydraConfig.get()
     sweeping = state.mode == RunMode.MULTIRUN
-    config = typed(SCHEMAS[verb], content)
-    check(config)
+    config = checked(verb, content)
     taken = claim(directory, content, resume=sweeping or content.get("resume") is not None)
     if taken.finished:
         print(f"already finished: {directory}")

@@ -1,7 +1,9 @@
 """Combinations that cannot work, found by looking at the config alone, before anything is loaded."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+from cldeblur.config.loading import typed
 from cldeblur.config.schema import Contrast, Data, EvaluateConfig, Node, TrainConfig, Trainer
 from cldeblur.config.targets import chosen
 from cldeblur.errors import Refused
@@ -11,14 +13,16 @@ PRECISIONS = (32, "32", "bf16-mixed", "16-mixed")
 FLIPS = ("none", "horizontal", "all")
 
 
-def check(config: TrainConfig | EvaluateConfig) -> None:
-    """Refuse the first thing in a config that cannot work.
+def checked(verb: str, content: Mapping[str, Any]) -> TrainConfig | EvaluateConfig:
+    """A verb's resolved config, typed, if nothing in it cannot work.
 
     Raises:
         Refused: with a sentence that names the key.
     """
+    config = typed(TrainConfig, content) if verb == "train" else typed(EvaluateConfig, content)
     for problem in _training(config) if isinstance(config, TrainConfig) else _evaluation(config):
         raise Refused(problem)
+    return config
 
 
 def _training(config: TrainConfig) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Where the shipped config files are, and what groups and options they offer. Reads names and text only."""
+"""Where the shipped config files are, and what groups, options and keys they offer."""
 
 from pathlib import Path
 

@@ -11,7 +11,6 @@ from cldeblur.config.schema import EvaluateConfig, TrainConfig
 from cldeblur.config.typos import did_you_mean
 from cldeblur.errors import Refused
 
-
 Config = TypeVar("Config", TrainConfig, EvaluateConfig)
 
 

@@ -101,9 +101,3 @@ class EvaluateConfig:
     save_images: bool
     run: Run
     trust: list[str]
-
-
-SCHEMAS: dict[str, type[TrainConfig] | type[EvaluateConfig]] = {
-    "train": TrainConfig,
-    "evaluate": EvaluateConfig,
-}

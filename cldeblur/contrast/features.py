@@ -22,8 +22,12 @@ class VGG19(nn.Module):
 
     Attributes:
         taps: names of the activations it gives, in the order in which it gives them.
+        note: what the user must know of the weights; None where there is nothing.
         description: for the record: `weights`, `sha256`, `mean`, `std`, `note`.
     """
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(
         self,
@@ -48,7 +52,8 @@ class VGG19(nn.Module):
         _check_taps(taps)
         found = find_weights(weights, mean, std)
         self.taps = tuple(taps)
-        self.description = {
+        self.note = found.note
+        self.description: dict[str, object] = {
             "weights": found.source,
             "sha256": found.sha256,
             "mean": list(found.mean),
@@ -58,8 +63,6 @@ class VGG19(nn.Module):
         self.layers = _layers(taps, found)
         self.register_buffer("mean", torch.tensor(found.mean).view(3, 1, 1))
         self.register_buffer("std", torch.tensor(found.std).view(3, 1, 1))
-        self.mean: Tensor
-        self.std: Tensor
         self.requires_grad_(False)
         self.eval()
 
@@ -68,7 +71,7 @@ class VGG19(nn.Module):
         found: dict[str, Tensor] = {}
         with torch.autocast(images.device.type, enabled=False):
             values = (images.to(self.mean.dtype) - self.mean) / self.std
-            # Channels last is a fifth to a third faster here on CPUs.
+            # Channels last is a fifth to a third faster on CPUs.
             values = values.contiguous(memory_format=torch.channels_last)
             for name, layer in self.layers.named_children():
                 values = layer(values)

@@ -93,6 +93,7 @@ class ContrastiveTerm:
             references = self._references(sharp, negatives)
             image = restored.detach().requires_grad_()
             anchor = self.features(image)
+            # The leaves keep the objective's gradient apart: pull and push are told apart there, at each tap.
             leaves = [feature.detach().requires_grad_() for feature in anchor]
             terms = self.objective(leaves, *references)
             whole = torch.autograd.grad(terms.loss.sum(), leaves, retain_graph=diagnose)
@@ -104,6 +105,7 @@ class ContrastiveTerm:
     def _references(self, sharp: Tensor, negatives: Tensor) -> tuple[Features, Features]:
         """Features of the sharp images (N, c, h, w) and of the negatives (K, N, c, h, w), from one pass."""
         count = len(sharp)
+        # Not inference mode, though as fast: an objective may multiply these with the anchor's.
         found = self.features(torch.cat([sharp, negatives.flatten(0, 1)]))
         positive = [feature[:count] for feature in found]
         return positive, [feature[count:].unflatten(0, negatives.shape[:2]) for feature in found]

@@ -66,10 +66,12 @@ class Weighting(ABC):
             contrast_gradient: (N, 3, H, W), without weight.
             weight: not below 0.
         """
+        # An image that is restored exactly has no pixel gradient: its ratio is huge then, not undefined.
         ratios = weight * gradient_norms(contrast_gradient) / gradient_norms(pixel_gradient).clamp_min(TINY)
         bound = math.inf if self.max_ratio is None else self.max_ratio
-        scales = weight * (bound / ratios.clamp_min(TINY)).clamp_max(1)
-        return Combined(scales.view(-1, 1, 1, 1) * contrast_gradient, ratios, ratios > bound)
+        clipped = ratios > bound
+        scales = weight * torch.where(clipped, bound / ratios, 1.0)
+        return Combined(scales.view(-1, 1, 1, 1) * contrast_gradient, ratios, clipped)
 
     def observe(self, pixel_norms: Tensor, contrast_norms: Tensor) -> None:
         """Take in the norms (N,) of a micro-batch's gradients, the contrastive ones without weight."""

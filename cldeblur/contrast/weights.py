@@ -121,6 +121,7 @@ def _random_tensors() -> dict[str, Tensor]:
 def _downloaded() -> Path:
     """The file of torchvision in torch's cache, fetched if it is not there yet."""
     path = Path(torch.hub.get_dir()) / "checkpoints" / URL.rpartition("/")[2]
+    # Not torch.hub's own loader: its errors name neither the file nor where to put it.
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -155,6 +156,7 @@ def _tensors(path: Path, entries: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for name, convolution in CONVOLUTIONS.items():
         keys = (name, f"features.{convolution.place}")
         key = next((key for key in keys if {f"{key}.weight", f"{key}.bias"} <= entries.keys()), None)
+        # What lies behind a gap cannot be reached.
         if key is None:
             break
         weight, bias = entries[f"{key}.weight"], entries[f"{key}.bias"]

@@ -1,5 +1,6 @@
 """Which pairs make up which step, and loaders that can go on from any step."""
 
+import signal
 from collections.abc import Callable, Iterator
 
 import torch
@@ -118,6 +119,7 @@ class LazyLoader:
             generator=torch.Generator(),
             pin_memory=pin_memory,
             persistent_workers=workers > 0,
+            worker_init_fn=_leave_signals_to_parent,
         )
 
     def __len__(self) -> int:
@@ -161,4 +163,12 @@ def whole_image_loader(dataset: WholeImages, workers: int, rank: int = 0, world_
         collate_fn=collate,
         generator=torch.Generator(),
         persistent_workers=workers > 0,
+        worker_init_fn=_leave_signals_to_parent,
     )
+
+
+def _leave_signals_to_parent(worker: int) -> None:
+    """Let the training decide when to stop: Ctrl-C and a cluster's signals reach its workers as well."""
+    del worker
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)

@@ -20,7 +20,7 @@ from cldeblur.data.loading import whole_image_loader
 from cldeblur.data.source import Source
 from cldeblur.errors import Refused
 from cldeblur.evaluation.evaluate import ImageResult, evaluate
-from cldeblur.evaluation.pictures import save_picture, to_picture
+from cldeblur.evaluation.pictures import save_picture
 from cldeblur.evaluation.protocol import Protocol
 from cldeblur.evaluation.results import Summary, summarise, summary_table, write_results
 from cldeblur.launching import Launch, begin, list_outputs, logged
@@ -111,7 +111,7 @@ def evaluate_items(
 
     def save(result: ImageResult, restored: Tensor) -> None:
         if save_images:
-            save_picture(to_picture(restored), directory / PICTURES / data.name / f"{result.name}.png")
+            save_picture(restored, directory / PICTURES / data.name / f"{result.name}.png")
 
     batches = whole_image_loader(WholeImages(source, items), data.workers)
     results = evaluate(network, batches, protocol, device, save, progress=True)
@@ -163,9 +163,7 @@ def _evaluate(
     for note in source.notes:
         logger.info("%s", note)
     device = torch.device("cuda" if config.accelerator != "cpu" and torch.cuda.is_available() else "cpu")
-    summary = evaluate_items(
-        network, source, items, protocol, config.data, device, directory, config.save_images
-    )
+    summary = evaluate_items(network, source, items, protocol, config.data, device, directory, config.save_images)
     logger.info("%s, %d images, protocol %s\n%s", config.data.name, len(items), protocol.name, summary_table(summary))
     logger.info("written to %s", directory / RESULTS)
     return summary

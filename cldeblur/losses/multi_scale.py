@@ -43,6 +43,7 @@ class MultiScaleLoss(nn.Module):
             outputs: restored images (N,3,h,w), coarse to fine.
             sharp: (N,3,H,W) in [0, 1].
         """
+        sharp = _at_least_float(sharp)
         with torch.autocast(sharp.device.type, enabled=False):
             pixel = frequency = sharp.new_zeros(len(sharp))
             for output in outputs:

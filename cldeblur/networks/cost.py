@@ -27,10 +27,10 @@ def multiply_adds(network: nn.Module, height: int = 256, width: int = 256) -> in
     quotes count transposed convolutions at their output positions (four times too many), and one for each bias
     that is added and each ReLU.
     """
-    device = next(network.parameters(), torch.empty(0)).device
+    image = next(network.parameters(), torch.empty(0)).new_zeros(1, 3, height, width)
     was_training = network.training
     network.eval()
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        network(torch.zeros(1, 3, height, width, device=device))
+        network(image)
     network.train(was_training)
-    return counter.get_total_flops() // 2
+    return int(counter.get_total_flops()) // 2

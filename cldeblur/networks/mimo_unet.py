@@ -18,7 +18,8 @@ class Convolution(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(N,inputs,H,W) to (N,outputs,H/stride,W/stride)."""
-        return self.main(features)  # type: ignore[no-any-return]
+        result: Tensor = self.main(features)
+        return result
 
 
 class Doubling(nn.Module):
@@ -30,7 +31,8 @@ class Doubling(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(N,inputs,H,W) to (N,outputs,2H,2W)."""
-        return self.main(features)  # type: ignore[no-any-return]
+        result: Tensor = self.main(features)
+        return result
 
 
 class ResidualBlock(nn.Module):
@@ -42,7 +44,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(N,channels,H,W) to the same."""
-        return features + self.main(features)
+        result: Tensor = features + self.main(features)
+        return result
 
 
 class ResidualBlocks(nn.Module):
@@ -54,7 +57,8 @@ class ResidualBlocks(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(N,channels,H,W) to the same."""
-        return self.layers(features)  # type: ignore[no-any-return]
+        result: Tensor = self.layers(features)
+        return result
 
 
 class ShallowFeatures(nn.Module):
@@ -72,7 +76,8 @@ class ShallowFeatures(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """(N,3,H,W) to (N,channels,H,W)."""
-        return self.conv(torch.cat([image, self.main(image)], dim=1))  # type: ignore[no-any-return]
+        result: Tensor = self.conv(torch.cat([image, self.main(image)], dim=1))
+        return result
 
 
 class FeatureAttention(nn.Module):
@@ -84,7 +89,8 @@ class FeatureAttention(nn.Module):
 
     def forward(self, encoded: Tensor, shallow: Tensor) -> Tensor:
         """Two (N,channels,H,W) to one."""
-        return encoded + self.merge(encoded * shallow)
+        result: Tensor = encoded + self.merge(encoded * shallow)
+        return result
 
 
 class AsymmetricFusion(nn.Module):
@@ -96,7 +102,8 @@ class AsymmetricFusion(nn.Module):
 
     def forward(self, fine: Tensor, middle: Tensor, coarse: Tensor) -> Tensor:
         """Three (N,·,H,W) of `inputs` channels together to (N,outputs,H,W)."""
-        return self.conv(torch.cat([fine, middle, coarse], dim=1))  # type: ignore[no-any-return]
+        result: Tensor = self.conv(torch.cat([fine, middle, coarse], dim=1))
+        return result
 
 
 class MIMOUNet(nn.Module):

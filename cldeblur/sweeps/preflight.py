@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -16,11 +16,11 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from cldeblur.config.checks import check
-from cldeblur.config.folder import conf_folder
-from cldeblur.config.loading import keys, resolved, typed
-from cldeblur.config.schema import SCHEMAS, EvaluateConfig, TrainConfig
-from cldeblur.config.typos import did_you_mean
+from cldeblur.config.checks import checked
+from cldeblur.config.folder import conf_folder, options
+from cldeblur.config.loading import keys, resolved
+from cldeblur.config.schema import EvaluateConfig, TrainConfig
+from cldeblur.config.typos import did_you_mean, nearest
 from cldeblur.errors import Refused
 from cldeblur.sweeps.naming import register_resolvers
 
@@ -59,8 +59,16 @@ def jobs(
     register_resolvers()
     with _hydra(config_folder) as searched:
         parsed = _parse(words)
+        if not multirun:
+            _refuse_several_values(parsed)
         name = config_name or verb
         return [_job(verb, name, line, searched) for line in (_expand(parsed) if multirun else [parsed])]
+
+
+def _refuse_several_values(parsed: Sequence[Override]) -> None:
+    for override in parsed:
+        if override.is_sweep_override():
+            raise Refused(f"{override.input_line} gives several values; add -m for a sweep")
 
 
 def swept_keys(words: Sequence[str]) -> set[str]:
@@ -122,8 +130,7 @@ def _job(verb: str, name: str, line: Sequence[Override], searched: list[str]) ->
             raise Refused(f"no key '{key}' (in experiment={choices.get('experiment')}){did_you_mean(key, known)}")
     _refuse_unknown_keys(line, known)
     content = resolved(_compose(name, [*searched, *words], known))
-    config = typed(SCHEMAS[verb], content)
-    check(config)
+    config = checked(verb, content)
     return Job(tuple(words), content, config, choices)
 
 
@@ -133,7 +140,19 @@ def _refuse_unknown_keys(line: Sequence[Override], known: Sequence[str]) -> None
     for item in line:
         key = item.key_or_group.partition("@")[0]
         if not key.startswith("hydra") and key not in names:
-            raise Refused(f"no key '{key}'{did_you_mean(key, names)}")
+            raise Refused(f"no key '{key}'{did_you_mean(key, names) or _elsewhere(key)}")
+
+
+def _elsewhere(key: str) -> str:
+    """Which other option of a key's group has it, or has one like it."""
+    group = key.partition(".")[0]
+    for option in options(group):
+        content = OmegaConf.to_container(OmegaConf.load(conf_folder() / group / f"{option}.yaml"))
+        offered = keys(cast(dict[str, Any], content), f"{group}.")
+        close = nearest(key, offered)
+        if close is not None:
+            return f"; did you mean '{close}'? {group}={option} has it"
+    return ""
 
 
 def _groups() -> list[str]:

@@ -59,9 +59,13 @@ class DeblurData(lightning.LightningDataModule):
         )
 
     def val_dataloader(self) -> DataLoader[Sample]:
-        """Whole images, each on one rank."""
+        """Whole images, each on one rank; a rank for which none is left gets one that another scores.
+
+        Lightning leaves out the validation of a rank that has nothing to validate, and the others would wait for it.
+        """
         trainer = self._present_trainer()
-        return whole_image_loader(self.images, self._workers, trainer.global_rank, trainer.world_size)
+        first = trainer.global_rank % len(self.images)
+        return whole_image_loader(self.images, self._workers, first, trainer.world_size)
 
     @property
     def left_out(self) -> int:

@@ -42,9 +42,7 @@ def finish(run: PreparedRun, record: RunRecord, loggers: Sequence[RunLogger]) ->
         items, split = run.data.images.items, "validation"
     if run.config.trainer.fast_dev_run:
         items = items[:1]
-    summary = evaluate_items(
-        network, run.source, items, protocol, run.config.data, device, run.directory
-    )
+    summary = evaluate_items(network, run.source, items, protocol, run.config.data, device, run.directory)
     describe(record, protocol, run.config.data.name, split, summary)
     sheet = run.directory / PICTURES / CONTACT_SHEET
     draw_contact_sheet(run, items, device, sheet)
@@ -96,9 +94,7 @@ def _tell(destination: RunLogger, run: PreparedRun, summary: Summary, split: str
     destination.log_metrics(scores)
     sheet = run.directory / PICTURES / CONTACT_SHEET
     destination.show_file("contact sheet", sheet)
-    loader = whole_image_loader(
-        WholeImages(run.source, run.data.images.items[: destination.panels]), workers=0
-    )
+    loader = whole_image_loader(WholeImages(run.source, run.data.images.items[: destination.panels]), workers=0)
     for batch in loader:
         restored = restore(run.module.network, batch.blurred.to(run.module.device))
         triple = {"blurred": batch.blurred, "restored": restored, "sharp": batch.sharp}

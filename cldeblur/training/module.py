@@ -102,6 +102,8 @@ class DeblurModule(lightning.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """PSNR and SSIM of each image, and of its blurred input."""
+        if int(batch.indices[0]) % self.trainer.world_size != self.global_rank:
+            return  # a rank without an image of its own keeps others company
         restored = restore(self.network, batch.blurred)
         for place, name in enumerate(batch.names):
             sharp = batch.sharp[place]
@@ -149,7 +151,7 @@ class DeblurModule(lightning.LightningModule):
         """
         named = {"pixel": step.terms.pixel, "frequency": step.terms.frequency, "contrast": step.contrast}
         bad = torch.stack([~torch.isfinite(values).all() for values in named.values()]).any().float()
-        if torch.distributed.is_initialized() and self._skip_non_finite:
+        if torch.distributed.is_initialized():
             torch.distributed.all_reduce(bad, op=torch.distributed.ReduceOp.MAX)
         if not bad:
             return True

@@ -33,7 +33,7 @@ class ContrastiveParts:
     @property
     def notes(self) -> list[str]:
         """What the user should know about it."""
-        said = [self.term.features.description["note"], matching_note(self.term.generator, self.levels.match)]
+        said = [self.term.features.note, matching_note(self.term.generator, self.levels.match)]
         return [note for note in said if note]
 
 

@@ -52,8 +52,7 @@ class PreparedRun:
             "validation": self.data.images.items,
         }
         return [
-            data_record(split, section.name, str(section.root), items, synthetic)
-            for split, items in splits.items()
+            data_record(split, section.name, str(section.root), items, synthetic) for split, items in splits.items()
         ]
 
 

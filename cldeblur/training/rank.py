@@ -1,5 +1,6 @@
 """The other ranks of a distributed run: `python -m cldeblur.training.rank RUN_DIRECTORY`."""
 
+import logging
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ def main(directory: str) -> None:
     Where the run ends early for a reason that all ranks share, the first rank reports it; an exit code here would
     make Lightning kill the first rank before it has written its record.
     """
+    logging.getLogger("cldeblur").setLevel(logging.CRITICAL)
     try:
         train_rank(Path(directory))
     except Interrupted:

@@ -6,9 +6,9 @@ from typing import Any
 
 import lightning.pytorch as lightning
 import torch
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.loggers import Logger
-from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 
 from cldeblur.config.schema import Trainer as TrainerConfig
 from cldeblur.errors import Refused

@@ -16,6 +16,6 @@ class Blend(Generator):
     uses: ClassVar[frozenset[str]] = frozenset({"sharp"})
     matched: ClassVar[bool] = True
 
-    def make(self, blurred: Tensor, sharp: Tensor, level: float) -> Tensor:
+    def make(self, blurred: Tensor, sharp: Tensor, level: float, /) -> Tensor:
         """The mixture, as (1, N, 3, H, W)."""
         return ((1 - level) * blurred + level * sharp)[None]

@@ -12,6 +12,6 @@ class Blurred(Generator):
 
     uses_level: ClassVar[bool] = False
 
-    def make(self, blurred: Tensor, sharp: Tensor, level: float) -> Tensor:  # noqa: ARG002
+    def make(self, blurred: Tensor, _sharp: Tensor, _level: float, /) -> Tensor:
         """The blurred images, as (1, N, 3, H, W)."""
         return blurred[None]

@@ -24,7 +24,7 @@ class Generator(nn.Module, ABC):
     matched: ClassVar[bool] = False
 
     @abstractmethod
-    def make(self, blurred: Tensor, sharp: Tensor, level: float) -> Tensor:
+    def make(self, blurred: Tensor, sharp: Tensor, level: float, /) -> Tensor:
         """Negatives (K, N, 3, H, W) of `blurred` and `sharp` (N, 3, H, W); they may leave [0, 1]."""
 
     @torch.no_grad()
@@ -44,4 +44,5 @@ class Generator(nn.Module, ABC):
         """
         if not 0 <= level < 1:
             raise ValueError(f"a level lies in [0, 1), and {level} does not")
+        # Here, so that no generator can forget to clamp, or let a gradient through.
         return self.make(blurred, sharp, level).clamp(0, 1)

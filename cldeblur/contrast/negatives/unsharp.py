@@ -35,7 +35,7 @@ class Unsharp(Generator):
         self.sigma = sigma
         self.amount = amount
 
-    def make(self, blurred: Tensor, sharp: Tensor, level: float) -> Tensor:  # noqa: ARG002
+    def make(self, blurred: Tensor, _sharp: Tensor, level: float, /) -> Tensor:
         """The sharpened images, as (1, N, 3, H, W)."""
         side = 2 * math.ceil(3 * self.sigma) + 1
         smooth = gaussian_blur2d(blurred, (side, side), (self.sigma, self.sigma))

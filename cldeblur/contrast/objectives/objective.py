@@ -14,6 +14,8 @@ from cldeblur.errors import Refused
 class Objective(nn.Module, ABC):
     """Turns feature distances into a loss per image: over taps a weighted sum, over negatives a mean."""
 
+    tap_weights: Tensor
+
     def __init__(self, tap_weights: Sequence[float]) -> None:
         """Take the weights.
 
@@ -27,7 +29,6 @@ class Objective(nn.Module, ABC):
         if not all(0 <= weight < math.inf for weight in tap_weights):
             raise Refused(f"features.tap_weights must not be negative: {', '.join(map(str, tap_weights))}")
         self.register_buffer("tap_weights", torch.tensor(tap_weights, dtype=torch.float64), persistent=False)
-        self.tap_weights: Tensor
 
     @abstractmethod
     def quotient(self, d_ap: Tensor, d_an: Tensor) -> Tensor:

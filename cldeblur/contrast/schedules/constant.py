@@ -24,6 +24,6 @@ class Constant(Schedule):
         if not 0 <= self._stage < stages:
             raise Refused(f"schedule.stage must lie in 0 … {stages - 1}, for schedule.stages={stages}; it is {stage}")
 
-    def stage(self, epoch: int) -> int:  # noqa: ARG002
+    def stage(self, _epoch: int, /) -> int:
         """The stage it stays at."""
         return self._stage

@@ -23,8 +23,9 @@ class EpochInterval(Schedule):
         if interval is not None and interval < 1:
             raise Refused(f"schedule.interval must be at least 1, or null for equal parts; it is {interval}")
         self.stages = stages
+        # Epochs that all stages take together; epoch // interval is the same as epoch * stages // reach.
         self._reach = max_epochs if interval is None else interval * stages
 
-    def stage(self, epoch: int) -> int:
+    def stage(self, epoch: int, /) -> int:
         """Stage of an epoch, in 0 … stages - 1."""
         return min(epoch * self.stages // self._reach, self.stages - 1)

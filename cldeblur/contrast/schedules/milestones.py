@@ -29,6 +29,6 @@ class Milestones(Schedule):
         self.milestones = tuple(milestones)
         self.stages = len(self.milestones) + 1
 
-    def stage(self, epoch: int) -> int:
+    def stage(self, epoch: int, /) -> int:
         """Number of milestones that the epoch has reached."""
         return bisect_right(self.milestones, epoch)

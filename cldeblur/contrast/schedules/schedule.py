@@ -13,5 +13,5 @@ class Schedule(ABC):
     stages: int
 
     @abstractmethod
-    def stage(self, epoch: int) -> int:
+    def stage(self, epoch: int, /) -> int:
         """Stage of an epoch (counted from 0), in 0 … stages - 1; it does not fall as epochs pass."""

@@ -1,0 +1,98 @@
+"""Every option of the contrastive groups, so that a new file in `conf/` brings its own tests."""
+
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from cldeblur.config.targets import build, chosen
+from cldeblur.contrast.features import VGG19
+from cldeblur.contrast.levels.curve import LevelCurve
+from cldeblur.contrast.negatives.generator import Generator
+from cldeblur.contrast.objectives.objective import Objective
+from cldeblur.contrast.schedules.schedule import Schedule
+from cldeblur.contrast.weights import CONVOLUTIONS
+
+CONF = Path(__file__).parents[2] / "conf"
+
+
+def options(group: str) -> list[Any]:
+    """The nodes of a group that build something."""
+    paths = sorted((CONF / group).glob("*.yaml"))
+    nodes = {path.stem: dict(OmegaConf.load(path)) for path in paths}
+    return [pytest.param(node, id=name) for name, node in nodes.items() if chosen(node)]
+
+
+@pytest.fixture(scope="session", params=options("negatives"))
+def generator(request: pytest.FixtureRequest) -> Generator:
+    found: Generator = build("negatives", request.param)
+    return found
+
+
+@pytest.fixture(scope="session", params=options("schedule"))
+def schedule(request: pytest.FixtureRequest) -> Schedule:
+    found: Schedule = build("schedule", request.param, max_epochs=3000)
+    return found
+
+
+@pytest.fixture(scope="session", params=options("levels"))
+def curve(request: pytest.FixtureRequest) -> LevelCurve:
+    found: LevelCurve = build("levels", request.param)
+    return found
+
+
+@pytest.fixture(scope="session", params=options("objective"))
+def objective(request: pytest.FixtureRequest) -> Objective:
+    found: Objective = build("objective", request.param, tap_weights=[0.25, 1.0])
+    return found
+
+
+@pytest.fixture(scope="session", params=options("features"))
+def feature_options(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return dict(request.param)
+
+
+@pytest.fixture(scope="session")
+def features() -> VGG19:
+    """Two taps of a stand-in VGG19, in float64 so that equal means equal."""
+    return VGG19(["relu1_1", "relu2_1"], "random").double()
+
+
+@pytest.fixture(scope="session")
+def images() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Restored, blurred and sharp images (3, 3, 24, 20), float64; blurred is a box-filtered sharp."""
+    sharp = torch.rand(3, 3, 24, 20, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    blurred = torch.nn.functional.avg_pool2d(sharp, 5, stride=1, padding=2, count_include_pad=False)
+    return 0.6 * blurred + 0.4 * sharp, blurred, sharp
+
+
+@pytest.fixture(scope="session")
+def formula_images() -> Callable[[str], tuple[torch.Tensor, torch.Tensor]]:
+    """Give `formula_images("2x3x32x48")`, input and target images of the golden values, float64."""
+
+    def make(shape: str) -> tuple[torch.Tensor, torch.Tensor]:
+        axes = [torch.arange(int(n), dtype=torch.float64) for n in shape.split("x")]
+        b, c, i, j = torch.meshgrid(*axes, indexing="ij")
+        coarse = (0.11 * i + 0.07 * j + 1.3 * c + 0.5 * b).sin()
+        return 0.5 + 0.5 * coarse, 0.5 + 0.35 * coarse + 0.15 * (0.71 * i - 0.53 * j + 0.4 * c).sin()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def formula_features() -> VGG19:
+    """AECR-Net's taps with the golden values' weights, float64, its input not normalised."""
+    taps = ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"]
+    features = VGG19(taps, "random", mean=[0, 0, 0], std=[1, 1, 1]).double()
+    for name, parameter in features.layers.named_parameters():
+        layer, _, kind = name.partition(".")
+        k = torch.arange(parameter.numel())
+        word = f"{CONVOLUTIONS[layer].place}.{kind}"
+        waves = (2 * torch.pi * ((k * k + 37 * k + zlib.crc32(word.encode())) % 1009).double() / 1009).sin()
+        scale = 1 / parameter[0].numel() ** 0.5 if parameter.ndim > 1 else 0.1
+        parameter.data = (scale * waves).reshape(parameter.shape)
+    return features
