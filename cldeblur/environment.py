@@ -74,6 +74,23 @@ def git(folder: Path) -> dict[str, Any] | None:
     }
 
 
+def determinism(
+    workers: int, seed: int = 0, deterministic: bool = False, precision: str = "32", world_size: int = 1
+) -> dict[str, Any]:
+    """What decides whether a run repeats bit for bit."""
+    import torch
+
+    return {
+        "seed": seed,
+        "deterministic": deterministic,
+        "tf32": torch.backends.cuda.matmul.allow_tf32,
+        "benchmark": torch.backends.cudnn.benchmark,
+        "precision": precision,
+        "world_size": world_size,
+        "workers": workers,
+    }
+
+
 def peak_memory_mb() -> float:
     """The largest resident memory of this process so far, in MiB."""
     unit = 1 if sys.platform == "darwin" else 1024

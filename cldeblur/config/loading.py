@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
 
+from cldeblur.config.folder import conf_folder, options
 from cldeblur.config.schema import EvaluateConfig, TrainConfig
 from cldeblur.config.typos import did_you_mean
 from cldeblur.errors import Refused
@@ -61,8 +62,19 @@ def to_yaml(content: Mapping[str, Any]) -> str:
     return OmegaConf.to_yaml(OmegaConf.create(dict(content)))
 
 
+def read_option(group: str, name: str) -> dict[str, Any]:
+    """The content of a shipped option file.
+
+    Raises:
+        Refused: the group has no such option.
+    """
+    if name not in options(group):
+        raise Refused(f"no option '{group}={name}'{did_you_mean(name, options(group))}")
+    return read_config(conf_folder() / group / f"{name}.yaml")
+
+
 def read_config(path: Path) -> dict[str, Any]:
-    """A run's resolved config, from its `config.yaml`."""
+    """A config file that stands for itself, a run's own `config.yaml` for example."""
     try:
         return resolved(cast(DictConfig, OmegaConf.create(path.read_text(encoding="utf-8"))))
     except OSError as error:

@@ -1,8 +1,10 @@
 """The verb `evaluate`: a checkpoint on a data set, with a run directory of its own; and what `train` ends with."""
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +13,14 @@ from torch import Tensor, nn
 
 from cldeblur.checkpoints import load_published, our_description, read_checkpoint
 from cldeblur.config.identity import file_hash
-from cldeblur.config.schema import Data, EvaluateConfig, Node
+from cldeblur.config.schema import Data, EvaluateConfig
 from cldeblur.config.targets import build
-from cldeblur.data.batch import Item
+from cldeblur.data.batch import Item, Split
 from cldeblur.data.crops import WholeImages
 from cldeblur.data.fingerprint import data_record
 from cldeblur.data.loading import whole_image_loader
 from cldeblur.data.source import Source
+from cldeblur.environment import determinism, peak_memory_mb
 from cldeblur.errors import Refused
 from cldeblur.evaluation.evaluate import ImageResult, evaluate
 from cldeblur.evaluation.pictures import save_picture
@@ -46,6 +49,7 @@ def evaluate_checkpoint(config: EvaluateConfig, launch: Launch) -> float:
     protocol: Protocol = build("protocol", config.protocol, config.trust)
     source = make_source(config.data, config.trust)
     items = test_items(source)
+    began = time.monotonic()
     with logged(launch.directory):
         record = begin(launch, config.run)
         try:
@@ -62,6 +66,8 @@ def evaluate_checkpoint(config: EvaluateConfig, launch: Launch) -> float:
         record.data = [data_record("test", config.data.name, str(config.data.root), items, source.synthetic)]
         record.model = model_record(network, (config.backbone or {}).get("_target_"))
         record.init = _origin(config.checkpoint)
+        record.determinism = determinism(config.data.workers)
+        record.cost = {"wall_s": time.monotonic() - began, "peak_rss_mb": peak_memory_mb()}
         record.outputs = list_outputs(launch.directory)
         record.end(launch.directory, "completed")
     return summary.overall.restored["psnr"].mean
@@ -69,16 +75,25 @@ def evaluate_checkpoint(config: EvaluateConfig, launch: Launch) -> float:
 
 def load_network(config: EvaluateConfig) -> nn.Module:
     """The network of a checkpoint of ours, or the named backbone with the weights of any other."""
-    node: Node | None = config.backbone
-    trust: Sequence[str] = config.trust
-    if node is None:
-        description = our_description(read_checkpoint(Path(config.checkpoint or "")))
-        if description is None:
-            raise Refused(f"{config.checkpoint} does not say what network it is of; name it, as in backbone=mimo_unet")
-        node = description["backbone"]
-    network: nn.Module = build("backbone", node, trust)
+    if config.backbone is None:
+        return rebuild(config.checkpoint or "", config.trust)
+    network: nn.Module = build("backbone", config.backbone, config.trust)
     if config.checkpoint is not None:
         load_published(network, Path(config.checkpoint))
+    return network
+
+
+def rebuild(checkpoint: str | PathLike[str], trust: Sequence[str] = ()) -> nn.Module:
+    """The network of a checkpoint of ours, with its weights, averaged ones where the run kept an average.
+
+    Raises:
+        Refused: the file is no checkpoint, does not say what network it is of, or names a class that is not trusted.
+    """
+    description = our_description(read_checkpoint(Path(checkpoint)))
+    if description is None:
+        raise Refused(f"{checkpoint} does not say what network it is of; name it, as in backbone=mimo_unet")
+    network: nn.Module = build("backbone", description["backbone"], trust)
+    load_published(network, Path(checkpoint))
     return network
 
 
@@ -120,17 +135,15 @@ def evaluate_items(
     return summary
 
 
-def describe(record: RunRecord, protocol: Protocol, name: str, split: str, summary: Summary) -> None:
+def describe(record: RunRecord, protocol: Protocol, name: str, split: Split, summary: Summary) -> None:
     """Put an evaluation's result into a record; only the test split's may be called test."""
     per_image = f"{RESULTS}/{name}.csv"
-    found: dict[str, Any] = {
-        **{metric: asdict(values) for metric, values in summary.overall.restored.items()},
-        **{f"blurred_{metric}": asdict(values) for metric, values in summary.overall.blurred.items()},
+    found = {
+        **{f"{name}/{metric}": values for metric, values in summary.overall.restored.items()},
+        **{f"{name}/blurred_{metric}": values for metric, values in summary.overall.blurred.items()},
     }
-    for values in found.values():
-        values["per_image"] = per_image
     record.metrics["evaluated"] = {"split": split, "data": name, "protocol": protocol.name}
-    record.metrics["test" if split == "test" else "validation"] = {name: found}
+    record.metrics[split] = {key: {**asdict(values), "per_image": per_image} for key, values in found.items()}
     record.metric_defs = protocol.metric_definitions()
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from cldeblur.config.checks import checked
 from cldeblur.config.folder import conf_folder, options
-from cldeblur.config.loading import keys, resolved
+from cldeblur.config.loading import keys, read_option, resolved
 from cldeblur.config.schema import EvaluateConfig, TrainConfig
 from cldeblur.config.typos import did_you_mean, nearest
 from cldeblur.errors import Refused
@@ -147,9 +147,7 @@ def _elsewhere(key: str) -> str:
     """Which other option of a key's group has it, or has one like it."""
     group = key.partition(".")[0]
     for option in options(group):
-        content = OmegaConf.to_container(OmegaConf.load(conf_folder() / group / f"{option}.yaml"))
-        offered = keys(cast(dict[str, Any], content), f"{group}.")
-        close = nearest(key, offered)
+        close = nearest(key, keys(read_option(group, option), f"{group}."))
         if close is not None:
             return f"; did you mean '{close}'? {group}={option} has it"
     return ""

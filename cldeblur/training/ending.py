@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cldeblur.checkpoints import load_published
 from cldeblur.config.targets import build
-from cldeblur.data.batch import Batch, Item
+from cldeblur.data.batch import Batch, Item, Split
 from cldeblur.data.crops import WholeImages
 from cldeblur.data.loading import whole_image_loader
 from cldeblur.evaluation.metrics import METRICS
@@ -37,7 +37,8 @@ def finish(run: PreparedRun, record: RunRecord, loggers: Sequence[RunLogger]) ->
     load_published(network, run.directory / FOLDER / LAST)
     device = run.module.device
     protocol: Protocol = build("protocol", run.config.protocol, run.config.trust)
-    items, split = run.source.items("test"), "test"
+    split: Split = "test"
+    items = run.source.items("test")
     if not items:
         items, split = run.data.images.items, "validation"
     if run.config.trainer.fast_dev_run:

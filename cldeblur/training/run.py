@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as lightning
-import torch
 
 from cldeblur.config.identity import config_hash, file_hash
 from cldeblur.config.loading import read_config, typed
 from cldeblur.config.schema import TrainConfig
 from cldeblur.config.targets import build, chosen
+from cldeblur.environment import determinism
 from cldeblur.errors import Refused
 from cldeblur.evaluation.run import model_record
 from cldeblur.launching import CONFIG_FILE, Launch, begin, list_outputs, logged
@@ -88,15 +88,13 @@ def _describe(run: PreparedRun, record: RunRecord, trainer: lightning.Trainer) -
     config, contrastive = run.config, run.parts.contrastive
     record.model = model_record(run.parts.network, config.backbone["_target_"])
     record.features = contrastive.term.features.description if contrastive else None
-    record.determinism = {
-        "seed": config.seed,
-        "deterministic": config.trainer.deterministic,
-        "tf32": torch.backends.cuda.matmul.allow_tf32,
-        "benchmark": torch.backends.cudnn.benchmark,
-        "precision": str(config.trainer.precision),
-        "world_size": trainer.world_size,
-        "workers": config.data.workers,
-    }
+    record.determinism = determinism(
+        config.data.workers,
+        config.seed,
+        config.trainer.deterministic,
+        str(config.trainer.precision),
+        trainer.world_size,
+    )
     if config.initial_weights is not None:
         record.init = {
             "ckpt": config.initial_weights,
