@@ -1,8 +1,10 @@
 """Runs a verb under Hydra, after everything that can be refused has been."""
 
+import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -27,13 +29,31 @@ def run(verb: str, words: Sequence[str]) -> int:
     Raises:
         Refused: the command line asks for something that does not exist or cannot work.
     """
-    arguments = get_args_parser().parse_args(["--hydra-help"] if "--hydra-help" in words else list(words))
+    words = _options_first(words)
+    arguments = _parser().parse_args(words)
     if arguments.hydra_help or arguments.shell_completion:
         return _hydra(verb, words)
     found = jobs(verb, arguments.overrides, arguments.multirun, arguments.config_dir, arguments.config_name)
     if arguments.cfg or arguments.info:
         return _hydra(verb, words)
     return _sweep(verb, words, arguments.overrides, found) if arguments.multirun else _single(verb, words, found[0])
+
+
+def _options_first(words: Sequence[str]) -> list[str]:
+    """The same words with overrides last: Hydra does not read options that stand between overrides."""
+    overrides = [word for word in words if "=" in word and not word.startswith("-")]
+    return [*(word for word in words if word not in overrides), *overrides]
+
+
+def _parser() -> argparse.ArgumentParser:
+    """Hydra's parser, which refuses in one sentence what it does not know."""
+
+    def refuse(message: str) -> NoReturn:
+        raise Refused(message)
+
+    parser: argparse.ArgumentParser = get_args_parser()
+    parser.error = refuse  # type: ignore[method-assign]
+    return parser
 
 
 def _single(verb: str, words: Sequence[str], job: Job) -> int:

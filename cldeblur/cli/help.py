@@ -1,8 +1,9 @@
 """Help texts, made from the config files themselves, without starting Hydra."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from cldeblur.cli.verbs import VERBS
 from cldeblur.config.folder import conf_folder, options
@@ -25,8 +26,16 @@ OPTIONS = (
     ("--hydra-help", "Hydra's own help: more options of this kind"),
 )
 KEY = re.compile(r"^(?P<indent> *)(?P<name>[a-z_]+):(?P<default>[^#]*)(#\s*(?P<meaning>.*))?$")
-NAME_WIDTH = 30
+NAME_WIDTH = 31
 DEFAULT_WIDTH = 22
+
+
+class Key(NamedTuple):
+    """A key as its file gives it: dotted name, default, and the comment behind it."""
+
+    name: str
+    default: str
+    meaning: str
 
 
 def overview() -> str:
@@ -72,15 +81,26 @@ def _no_default(default: str) -> str:
 
 
 def _all_keys(primary: Path, chosen: dict[str, str]) -> Iterator[str]:
-    """Keys of the primary config, then those of each group's chosen option."""
-    yield from _keys(primary, "")
-    for group, option in chosen.items():
-        path = conf_folder() / group / f"{option}.yaml"
-        if path.is_file() and group != "experiment":
-            yield from _keys(path, f"{group}.")
+    """Keys of the primary config, then those of each group: its chosen option's, and what others have besides."""
+    yield from _lines(_keys(primary, ""))
+    for group, chosen_option in chosen.items():
+        if group == "experiment":
+            continue
+        said: set[str] = set()
+        for option in sorted(options(group), key=lambda name: name != chosen_option):
+            found = [
+                key for key in _keys(conf_folder() / group / f"{option}.yaml", f"{group}.") if key.name not in said
+            ]
+            said |= {key.name for key in found}
+            yield from _lines(found, "" if option == chosen_option else f" ({group}={option})")
 
 
-def _keys(path: Path, before: str) -> Iterator[str]:
+def _lines(keys: Iterable[Key], remark: str = "") -> Iterator[str]:
+    for key in keys:
+        yield f"  {key.name:<{NAME_WIDTH}} {key.default:<{DEFAULT_WIDTH}} {key.meaning}{remark}"
+
+
+def _keys(path: Path, before: str) -> Iterator[Key]:
     """The keys of one file that have a meaning written behind them."""
     sections: list[tuple[int, str]] = []
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -91,5 +111,5 @@ def _keys(path: Path, before: str) -> Iterator[str]:
         sections = [(deep, name) for deep, name in sections if deep < depth]
         if found["meaning"]:
             name = before + ".".join([*(name for _, name in sections), found["name"]])
-            yield f"  {name:<{NAME_WIDTH}}{found['default'].strip():<{DEFAULT_WIDTH}} {found['meaning']}"
+            yield Key(name, found["default"].strip(), found["meaning"])
         sections.append((depth, found["name"]))

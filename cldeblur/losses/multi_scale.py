@@ -43,11 +43,12 @@ class MultiScaleLoss(nn.Module):
             outputs: restored images (N,3,h,w), coarse to fine.
             sharp: (N,3,H,W) in [0, 1].
         """
-        sharp = _at_least_float(sharp)
+        # Whatever is subtracted from float32 becomes float32.
+        sharp = sharp if sharp.dtype == torch.float64 else sharp.float()
         with torch.autocast(sharp.device.type, enabled=False):
             pixel = frequency = sharp.new_zeros(len(sharp))
             for output in outputs:
-                difference = _at_least_float(output) - _reduced(sharp, output)
+                difference = output - _reduced(sharp, output)
                 pixel = pixel + _mean(difference.abs())
                 if self.frequency_weight:
                     spectrum = torch.view_as_real(torch.fft.fft2(difference))
@@ -61,11 +62,6 @@ def _reduced(sharp: Tensor, output: Tensor) -> Tensor:
     if factor == 1:
         return sharp
     return functional.interpolate(sharp, scale_factor=factor, mode="bilinear", align_corners=False)
-
-
-def _at_least_float(images: Tensor) -> Tensor:
-    """Images of half precision as float32."""
-    return images if images.dtype == torch.float64 else images.float()
 
 
 def _mean(values: Tensor) -> Tensor:

@@ -123,7 +123,7 @@ def _job(verb: str, name: str, line: Sequence[Override], searched: list[str]) ->
     chosen = [str(item.input_line) for item in groups]
     base = _compose(name, [*searched, *hydra_words, *chosen], _words_known(name))
     choices = {str(key): value for key, value in base.hydra.runtime.choices.items() if "hydra/" not in str(key)}
-    plain = [f"{key}={'null' if value is None else value}" for key, value in choices.items() if key not in NOT_A_CHOICE]
+    plain = [f"{key}={value}" for key, value in choices.items() if value is not None and key not in NOT_A_CHOICE]
     known = keys(_container(_compose(name, [*searched, *plain], [])))
     for key in keys(_container(base)):
         if key not in known:

@@ -69,7 +69,7 @@ class DeblurData(lightning.LightningDataModule):
 
     @property
     def left_out(self) -> int:
-        """Images an epoch for which no whole step is left."""
+        """Crops of an epoch that do not fill a step."""
         return len(self.crops) % self._global_batch
 
     def _present_trainer(self) -> lightning.Trainer:

@@ -71,6 +71,8 @@ class DeblurModule(lightning.LightningModule):
 
     def on_fit_start(self) -> None:
         """Bring what Lightning does not know of to the device."""
+        if self.device.type == "cuda":
+            self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.meter.to(self.device)
         if self.attachment is not None:
             self.attachment.term.to(self.device)
@@ -110,8 +112,8 @@ class DeblurModule(lightning.LightningModule):
             if name not in self._blurred_scores:
                 self._blurred_scores[name] = _scores(batch.blurred[place], sharp)
             for metric, value in _scores(restored[place], sharp).items():
-                self.validation_meter.add(f"val/{metric}", torch.tensor(value))
-                self.validation_meter.add(f"val/blurred_{metric}", torch.tensor(self._blurred_scores[name][metric]))
+                self.validation_meter.add(f"val/{metric}", _number(value))
+                self.validation_meter.add(f"val/blurred_{metric}", _number(self._blurred_scores[name][metric]))
 
     def on_validation_epoch_end(self) -> None:
         """Make the mean PSNR known to the callback that keeps the best checkpoint."""
@@ -164,6 +166,11 @@ class DeblurModule(lightning.LightningModule):
             raise Diverged(sentence)
         logger.warning("%s; this step is left out", sentence)
         return False
+
+
+def _number(value: float) -> Tensor:
+    """A score with all its digits."""
+    return torch.tensor(value, dtype=torch.float64)
 
 
 def _scores(image: Tensor, sharp: Tensor) -> dict[str, float]:

@@ -116,11 +116,11 @@ def _introduction(
     yield f"run {record.id} in {run.directory}"
     device = trainer.strategy.root_device.type
     yield (
-        f"{record.model['params_total']:,} parameters, {len(run.data.crops)} images to train on, "
-        f"{len(run.data.images)} to validate on, {trainer.world_size} x {device}"
+        f"{record.model['params_total']:,} parameters; {len(run.data.crops)} crops an epoch; images to validate on: "
+        f"{len(run.data.images)}; on {trainer.world_size} x {device}"
     )
     if run.data.left_out:
-        yield f"{run.data.left_out} images an epoch are left out: an incomplete last step would weigh them more"
+        yield f"crops left out of each epoch, because they do not fill a step: {run.data.left_out}"
     yield from run.source.notes
     if run.parts.contrastive is not None:
         yield from run.parts.contrastive.notes

@@ -1,5 +1,6 @@
 """What builds Lightning's Trainer."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,9 @@ def make_trainer(
         callbacks: those that come before averaging and checkpoints, in this order.
         loggers: what is told each epoch's metrics.
     """
+    if config.deterministic:
+        # cuBLAS reads it when CUDA starts, and is not deterministic without it.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     averaging = [AveragedWeights(decay=config.ema)] if config.ema is not None else []
     settings: dict[str, Any] = {
         "accelerator": accelerator(config),
@@ -39,6 +43,7 @@ def make_trainer(
         "accumulate_grad_batches": config.accumulate,
         "gradient_clip_val": config.gradient_clip,
         "deterministic": config.deterministic,
+        "benchmark": not config.deterministic,
         "check_val_every_n_epoch": config.validate_every,
         "callbacks": [*averaging, *callbacks, *_progress(), *checkpoint_callbacks(directory)],
         "plugins": [AtomicCheckpointIO(), *_cluster()],

@@ -194,6 +194,21 @@ def test_half_precision_is_computed_in_float32(dtype: torch.dtype) -> None:
         assert output.grad.any()
 
 
+def test_spectra_are_computed_outside_autocast(monkeypatch: pytest.MonkeyPatch) -> None:
+    transform: Callable[[Tensor], Tensor] = torch.fft.fft2
+    seen: list[tuple[torch.dtype, bool]] = []
+
+    def watched(images: Tensor) -> Tensor:
+        seen.append((images.dtype, torch.is_autocast_enabled("cpu")))
+        return transform(images)
+
+    monkeypatch.setattr(torch.fft, "fft2", watched)
+    case = "2x3x32x48"
+    with torch.autocast("cpu", torch.bfloat16):
+        MultiScaleLoss()(tuple(output.bfloat16() for output in predictions(case).values()), sharp_images(case).float())
+    assert seen == [(torch.float32, False)] * 3
+
+
 def test_sharp_images_of_half_precision_are_reduced_in_float32() -> None:
     case = "2x3x32x48"
     outputs = tuple(output.float() for output in predictions(case).values())
