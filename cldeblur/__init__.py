@@ -25,7 +25,8 @@ def network(name: str, **parameters: Any) -> "nn.Module":
     from cldeblur.config.loading import read_option
     from cldeblur.config.targets import build
 
-    return build("backbone", {**read_option("backbone", name), **parameters})  # type: ignore[no-any-return]
+    built: nn.Module = build("backbone", {**read_option("backbone", name), **parameters})
+    return built
 
 
 def load(checkpoint: "str | PathLike[str]", device: str = "cpu") -> "Restorer":

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from cldeblur.errors import Refused
 
 CONTAINERS = ("state_dict", "model", "params_ema", "params", "network")
-PREFIXES = ("network.", "module.")
+OURS = "network."
+PREFIXES = (OURS, "module.")
 DESCRIPTION = "cldeblur"
 MOST_NAMED = 5
 
@@ -66,7 +67,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def network_weights(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
-    """A network's state dict, out of whatever a checkpoint wraps around it."""
+    """A network's state dict, out of whatever a checkpoint wraps around it: dicts, and a prefix of all names."""
     content = checkpoint
     for name in CONTAINERS:
         if isinstance(content.get(name), Mapping):
@@ -74,7 +75,7 @@ def network_weights(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     weights = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
     if DESCRIPTION in checkpoint:
         # Ours may hold weights of other parts too: of a loss with a network of its own, say.
-        weights = {name: tensor for name, tensor in weights.items() if name.startswith("network.")}
+        return {name.removeprefix(OURS): tensor for name, tensor in weights.items() if name.startswith(OURS)}
     for prefix in PREFIXES:
         if weights and all(name.startswith(prefix) for name in weights):
             weights = {name.removeprefix(prefix): tensor for name, tensor in weights.items()}

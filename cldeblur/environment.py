@@ -7,7 +7,7 @@ import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from cldeblur import __version__
 from cldeblur.files import write_text
@@ -51,7 +51,7 @@ def host() -> dict[str, Any]:
         "ram_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "gpus": [{"name": gpu.name, "mem_gb": round(gpu.total_memory / 2**30, 1)} for gpu in gpus],
         "cuda": torch.version.cuda,
-        "cudnn": torch.backends.cudnn.version() if gpus else None,  # type: ignore[no-untyped-call]
+        "cudnn": cast(Any, torch.backends.cudnn).version() if gpus else None,
         "driver": None,
     }
 
@@ -100,8 +100,8 @@ def peak_memory_mb() -> float:
 def _git(folder: Path, *words: str) -> str | None:
     """What git answers; None where it is not there, or refuses."""
     try:
-        answer = subprocess.run(  # noqa: S603 - fixed words, no shell
-            ["git", "-C", str(folder), *words],  # noqa: S607 - git is found as the user's shell would find it
+        answer = subprocess.run(
+            ["git", "-C", str(folder), *words],
             capture_output=True,
             text=True,
             timeout=20,

@@ -44,8 +44,7 @@ def trained(weights: Weights) -> dict[str, Any]:
     sum(output.sum() for output in network(torch.rand(1, 3, 8, 8))).backward()
     optimizer.step()
     scheduler.step()
-    states = {"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict(), "epoch": 3}
-    return {"model": weights, **states}
+    return {"model": weights, "optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict(), "epoch": 3}
 
 
 def ours(weights: Weights) -> dict[str, Any]:
@@ -248,3 +247,4 @@ def test_our_description_comes_back_and_others_have_none(tmp_path: Path) -> None
 def test_a_prefix_that_not_all_names_have_is_theirs() -> None:
     weights = {"a.weight": torch.ones(2), "module.b": torch.zeros(1)}
     assert network_weights({"model": weights, "epoch": 7}) == weights
+    assert network_weights({"cldeblur": {}, "network.module.b": weights["module.b"]}).keys() == {"module.b"}

@@ -18,7 +18,7 @@ TRUSTED = (
 )
 
 
-def build(key: str, node: Mapping[str, Any], trust: Sequence[str] = (), **offers: object) -> Any:  # noqa: ANN401
+def build(key: str, node: Mapping[str, Any], trust: Sequence[str] = (), **offers: object) -> Any:
     """Build the object that a config node describes.
 
     Args:

@@ -78,8 +78,9 @@ class VGG19(nn.Module):
                 found[name] = values
         return tuple(found[tap] for tap in self.taps)
 
-    def train(self, mode: bool = True) -> Self:  # noqa: ARG002
+    def train(self, mode: bool = True) -> Self:
         """Stay in eval mode."""
+        del mode
         return super().train(False)
 
 

@@ -58,10 +58,11 @@ class MultiScaleLoss(nn.Module):
 
 def _reduced(sharp: Tensor, output: Tensor) -> Tensor:
     """The sharp images at an output's size."""
-    factor = output.shape[-1] / sharp.shape[-1]
-    if factor == 1:
+    size = output.shape[-2:]
+    if size == sharp.shape[-2:]:
         return sharp
-    return functional.interpolate(sharp, scale_factor=factor, mode="bilinear", align_corners=False)
+    # By size, because a factor of 1/49 is rounded to no pixel at all; halves and quarters are the same either way.
+    return functional.interpolate(sharp, size=size, mode="bilinear", align_corners=False)
 
 
 def _mean(values: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """What a network costs: parameters and multiply-adds."""
 
+import copy
 from typing import NamedTuple
 
 import torch
@@ -28,9 +29,8 @@ def multiply_adds(network: nn.Module, height: int = 256, width: int = 256) -> in
     that is added and each ReLU.
     """
     image = next(network.parameters(), torch.empty(0)).new_zeros(1, 3, height, width)
-    was_training = network.training
-    network.eval()
+    # A copy, because some parts may be meant to stay in evaluation mode while the rest is trained.
+    copied = copy.deepcopy(network).eval()
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        network(image)
-    network.train(was_training)
+        copied(image)
     return int(counter.get_total_flops()) // 2

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -110,7 +110,7 @@ def _values(override: Override) -> list[str]:
         return [str(override.input_line)]
     key = override.get_key_element()
     if override.is_interval_sweep():
-        return [f"{key}={override.value().start}"]  # type: ignore[union-attr]
+        return [f"{key}={cast(Any, override.value()).start}"]
     return [f"{key}={value}" for value in override.sweep_string_iterator()]
 
 
@@ -203,5 +203,5 @@ def _sentence(error: Exception, known: Sequence[str]) -> str:
 
 def _container(config: DictConfig) -> dict[str, Any]:
     """A composed config as nested dicts, unresolved, without Hydra's node."""
-    content = OmegaConf.to_container(config, resolve=False)
-    return {str(key): value for key, value in dict(content).items() if key != "hydra"}  # type: ignore[arg-type]
+    content = cast(dict[str, Any], OmegaConf.to_container(config, resolve=False))
+    return {key: value for key, value in content.items() if key != "hydra"}

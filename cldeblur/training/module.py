@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 import lightning.pytorch as lightning
 import torch
@@ -72,7 +72,7 @@ class DeblurModule(lightning.LightningModule):
     def on_fit_start(self) -> None:
         """Bring what Lightning does not know of to the device."""
         if self.device.type == "cuda":
-            self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            cast(Any, self.network).to(memory_format=torch.channels_last)
         self.meter.to(self.device)
         if self.attachment is not None:
             self.attachment.term.to(self.device)

@@ -33,7 +33,7 @@ class RankLauncher(_SubprocessScriptLauncher):
         *args: Any,
         trainer: lightning.Trainer | None = None,
         **kwargs: Any,
-    ) -> Any:  # noqa: ANN401 - what Lightning's own launcher gives back
+    ) -> Any:
         """Run `function` in every rank, wait for them, and restore the environment."""
         before = {name: os.environ.get(name) for name in VARIABLES}
         try:
@@ -57,7 +57,7 @@ class RankLauncher(_SubprocessScriptLauncher):
         os.environ.update(shared, LOCAL_RANK=str(cluster.local_rank()))
         command = [sys.executable, "-m", "cldeblur.training.rank", str(self._directory)]
         self.procs = [
-            subprocess.Popen(command, env={**os.environ, "LOCAL_RANK": str(rank)})  # noqa: S603 - our own module
+            subprocess.Popen(command, env={**os.environ, "LOCAL_RANK": str(rank)})
             for rank in range(1, self.num_processes)
         ]
 

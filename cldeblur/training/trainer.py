@@ -80,7 +80,7 @@ def accelerator(config: TrainerConfig) -> str:
     return config.accelerator
 
 
-def _precision(word: int | str) -> Any:  # noqa: ANN401 - Lightning's own union of literals
+def _precision(word: int | str) -> Any:
     return 32 if str(word) == "32" else word
 
 

@@ -68,6 +68,8 @@ class RunLogger(WandbLogger):
             resume="allow",
             settings=wandb.Settings(init_timeout=INIT_SECONDS, silent=True, console="off"),
         )
+        # Lightning always passes it on, and W&B warns of it at every start.
+        self._wandb_init.pop("anonymous", None)
 
     def show(self, name: str, pictures: Mapping[str, Image.Image]) -> None:
         """Log pictures under one name, each with its caption.

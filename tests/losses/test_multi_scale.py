@@ -165,6 +165,13 @@ def test_pixel_term_measures_from_the_defined_targets(rows: int, columns: int, o
     torch.testing.assert_close(terms.frequency, expected / 2, rtol=0, atol=1e-10)
 
 
+@pytest.mark.parametrize(("full", "reduced"), [(49, 1), (98, 2), (22, 15), (21, 7)])
+def test_any_ratio_of_sizes_will_do(full: int, reduced: int) -> None:
+    sharp = torch.full((2, 3, full, full), 0.75)
+    terms = MultiScaleLoss(0)((torch.full((2, 3, reduced, reduced), 0.5), sharp), sharp)
+    torch.testing.assert_close(terms.pixel, torch.full((2,), 0.25))
+
+
 def test_weight_zero_computes_no_spectrum(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.fft, "fft2", None)
     case = "2x3x32x48"

@@ -85,6 +85,13 @@ def test_identity_costs_nothing() -> None:
     assert multiply_adds(Identity()) == 0
 
 
+def test_counting_leaves_frozen_statistics_frozen() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3).eval())
+    multiply_adds(network, 8, 8)
+    assert network[0].training
+    assert not network[1].training
+
+
 @pytest.mark.parametrize("training", [True, False])
 def test_counting_leaves_the_network_as_it_was(training: bool) -> None:
     network = MIMOUNet(4, 1, dropout=0.1).train(training)
