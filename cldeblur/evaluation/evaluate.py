@@ -54,25 +54,26 @@ def evaluate(
     """
     results: list[ImageResult] = []
     network.to(device)
+    bar = tqdm(batches, desc="evaluate", unit="batch", file=sys.stderr, disable=not progress)
     with _evaluation_mode(network):
-        for batch in tqdm(batches, desc="evaluate", unit="batch", file=sys.stderr, disable=not progress):
-            for result, restored in _score(network, batch, protocol, device):
-                results.append(result)
-                if on_image is not None:
-                    on_image(result, restored)
+        for result, restored in _score(network, bar, protocol, device):
+            results.append(result)
+            if on_image is not None:
+                on_image(result, restored)
     return results
 
 
 def _score(
-    network: nn.Module, batch: Batch, protocol: Protocol, device: torch.device | str
+    network: nn.Module, batches: Iterable[Batch], protocol: Protocol, device: torch.device | str
 ) -> Iterator[tuple[ImageResult, Tensor]]:
-    """The result and the restored image (3,H,W) for each image of a batch."""
-    restored = restore(network, batch.blurred.to(device), protocol.padding).cpu()
-    blurred, sharp = batch.blurred.cpu(), batch.sharp.cpu()
-    for index, name in enumerate(batch.names):
-        values = protocol.score(restored[index], sharp[index])
-        of_input = protocol.score(blurred[index], sharp[index])
-        yield ImageResult(name, name.rpartition("/")[0], values, of_input), restored[index]
+    """The result and the restored image (3,H,W), on the CPU, for each image."""
+    for batch in batches:
+        restored = restore(network, batch.blurred.to(device), protocol.padding).cpu()
+        blurred, sharp = batch.blurred.cpu(), batch.sharp.cpu()
+        for index, name in enumerate(batch.names):
+            values = protocol.score(restored[index], sharp[index])
+            of_input = protocol.score(blurred[index], sharp[index])
+            yield ImageResult(name, name.rpartition("/")[0], values, of_input), restored[index]
 
 
 @contextmanager

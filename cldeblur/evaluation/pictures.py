@@ -93,8 +93,8 @@ def _text(words: str, size: int, width: int) -> Image.Image:
     """Words in black on white, wrapped at `width` pixels, centred."""
     font = ImageFont.load_default(size)
     lines = _wrapped(words, font, width)
-    # The box of a capital with a descender, so that all lines of one size have one height.
-    line_height = round(font.getbbox("Åg")[3]) + GAP
+    # The box of a capital and a descender, so that all lines of one size have one height.
+    line_height = round(font.getbbox("Hg")[3]) + GAP
     block = Image.new("RGB", (width, line_height * len(lines)), "white")
     draw = ImageDraw.Draw(block)
     for number, line in enumerate(lines):

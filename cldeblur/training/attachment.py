@@ -128,7 +128,7 @@ class Attachment:
         result: ContrastResult,
     ) -> None:
         meter.add("train/contrast", result.loss)
-        meter.add("contrast/weight", torch.tensor(weight))
+        meter.add("contrast/weight", ratio.new_tensor(weight))
         meter.add("contrast/clipped", clipped)
         meter.add("contrast/squared_ratio", ratio.double() ** 2)
         meter.add_spread("contrast/gradient_ratio", ratio)

@@ -5,7 +5,7 @@ from torch.utils.data import DataLoader
 
 from cldeblur.data.batch import Item, Sample
 from cldeblur.data.crops import TrainingCrops, WholeImages
-from cldeblur.data.loading import LazyLoader, whole_image_loader
+from cldeblur.data.loading import KeyedBatches, LazyLoader, whole_image_loader
 from cldeblur.data.source import Source
 
 
@@ -22,6 +22,12 @@ class DeblurData(lightning.LightningDataModule):
         workers: loader processes.
         seed: of crops, flips, order and synthesised blur.
         crops_per_image: crops that an epoch takes of each image.
+
+    Attributes:
+        steps: optimiser steps an epoch.
+
+    Raises:
+        Refused: images are smaller than the crop, or there are fewer crops than one step takes.
     """
 
     def __init__(
@@ -39,6 +45,7 @@ class DeblurData(lightning.LightningDataModule):
         super().__init__()
         self.crops = TrainingCrops(source, training, crop, seed, flips, crops_per_image)
         self.images = WholeImages(source, validation)
+        self.steps = len(KeyedBatches(len(self.crops), global_batch, seed))
         self._global_batch = global_batch
         self._workers = workers
         self._seed = seed

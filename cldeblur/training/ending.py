@@ -31,11 +31,10 @@ ROWS = 4
 LARGEST_SIDE = 256
 
 
-def finish(run: PreparedRun, record: RunRecord, loggers: Sequence[RunLogger]) -> None:
+def finish(run: PreparedRun, record: RunRecord, loggers: Sequence[RunLogger], device: torch.device) -> None:
     """Evaluate the last checkpoint on the test split, or on validation where there is none, and show it."""
     network = run.module.network
     load_published(network, run.directory / FOLDER / LAST)
-    device = run.module.device
     protocol: Protocol = build("protocol", run.config.protocol, run.config.trust)
     split: Split = "test"
     items = run.source.items("test")
@@ -48,7 +47,7 @@ def finish(run: PreparedRun, record: RunRecord, loggers: Sequence[RunLogger]) ->
     sheet = run.directory / PICTURES / CONTACT_SHEET
     draw_contact_sheet(run, items, device, sheet)
     for destination in loggers:
-        _tell(destination, run, summary, split)
+        _tell(destination, run, summary, split, device)
     for line in _closing_words(run, summary, split, sheet, loggers):
         logger.info("%s", line)
 
@@ -74,7 +73,8 @@ def _row(run: PreparedRun, attachment: Attachment | None, batch: Batch, device: 
     if attachment is not None:
         stages = attachment.schedule.stages
         levels = [attachment.levels.level(stage, stages) for stage in range(stages)]
-        negatives = [attachment.term.generator(blurred, sharp, level)[0] for level in levels]
+        made = [attachment.term.generator(blurred.to(device), sharp.to(device), level) for level in levels]
+        negatives = [images[0].cpu() for images in made]
     scored = [
         Cell(image[0], f"{METRICS['psnr'](image[0], sharp[0]):.2f} dB") for image in (blurred, *negatives, restored)
     ]
@@ -88,7 +88,7 @@ def _middle(images: Tensor) -> Tensor:
     return images[..., top : top + LARGEST_SIDE, left : left + LARGEST_SIDE]
 
 
-def _tell(destination: RunLogger, run: PreparedRun, summary: Summary, split: str) -> None:
+def _tell(destination: RunLogger, run: PreparedRun, summary: Summary, split: str, device: torch.device) -> None:
     """Give a logger the final scores and pictures."""
     name = run.config.data.name
     scores = {f"{split}/{name}/{metric}": values.mean for metric, values in summary.overall.restored.items()}
@@ -97,7 +97,7 @@ def _tell(destination: RunLogger, run: PreparedRun, summary: Summary, split: str
     destination.show_file("contact sheet", sheet)
     loader = whole_image_loader(WholeImages(run.source, run.data.images.items[: destination.panels]), workers=0)
     for batch in loader:
-        restored = restore(run.module.network, batch.blurred.to(run.module.device))
+        restored = restore(run.module.network, batch.blurred.to(device)).cpu()
         triple = {"blurred": batch.blurred, "restored": restored, "sharp": batch.sharp}
         destination.show(batch.names[0], {word: to_picture(_middle(image)[0]) for word, image in triple.items()})
 

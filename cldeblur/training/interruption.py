@@ -13,6 +13,7 @@ import lightning.pytorch as lightning
 from cldeblur.training.checkpointing import FOLDER, LAST
 
 logger = logging.getLogger(__name__)
+OTHERS_ASKED = "another rank was asked to stop"
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
@@ -30,11 +31,11 @@ class GracefulStop(lightning.Callback):
     def __init__(self, directory: Path) -> None:
         self._path = directory / FOLDER / LAST
         self._asked: str | None = None
+        self._former: dict[signal.Signals, Any] = {}
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Listen; Lightning has put its own handlers in place by now."""
-        for number in SIGNALS:
-            signal.signal(number, self._ask)
+        self._former = {number: signal.signal(number, self._ask) for number in SIGNALS}
 
     def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
         """Leave after a batch, if that is a place to save."""
@@ -48,6 +49,13 @@ class GracefulStop(lightning.Callback):
         if trainer.current_epoch + 1 < (trainer.max_epochs or 0) and self._agreed(trainer):
             self._leave(trainer)
 
+    def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Stop listening, because all is saved; leave if the last epoch's end was too late to."""
+        for number, handler in self._former.items():
+            signal.signal(number, handler)
+        if self._agreed(trainer):
+            raise Interrupted(self._asked or OTHERS_ASKED)
+
     def _ask(self, number: int, frame: FrameType | None) -> None:
         del frame
         self._asked = signal.Signals(number).name
@@ -60,7 +68,7 @@ class GracefulStop(lightning.Callback):
 
     def _leave(self, trainer: lightning.Trainer) -> None:
         trainer.save_checkpoint(self._path)
-        raise Interrupted(self._asked or "another rank was asked to stop")
+        raise Interrupted(self._asked or OTHERS_ASKED)
 
 
 @contextmanager

@@ -62,6 +62,7 @@ class DeblurModule(lightning.LightningModule):
         self._description = description
         self._seed = seed
         self._skip_non_finite = skip_non_finite
+        self._leave_out = False
         self._blurred_scores: dict[str, dict[str, float]] = {}
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
@@ -81,8 +82,8 @@ class DeblurModule(lightning.LightningModule):
         """Make dropout a function of seed, epoch and batch, so that a resume repeats it."""
         torch.manual_seed((self._seed * 1_000_003 + self.current_epoch * 100_003 + batch_idx) % 2**63)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
-        """The mean loss of a micro-batch; None where its step is to be left out."""
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The mean loss of a micro-batch."""
         outputs = as_outputs(self.network(batch.blurred))
         if self.attachment is None:
             terms = self.loss(outputs, batch.sharp)
@@ -90,15 +91,19 @@ class DeblurModule(lightning.LightningModule):
         else:
             diagnose = batch_idx < self.attachment.diagnosed_batches
             step = self.attachment.step(outputs, batch, self.loss, self.global_step, diagnose, self.meter)
-        if not self._is_finite(step, batch):
-            return None
-        self.meter.add("train/loss", step.loss.detach().expand(len(batch.names)))
-        self.meter.add("train/pixel", step.terms.pixel)
-        self.meter.add("train/frequency", step.terms.frequency)
+        if self._is_finite(step, batch):
+            self.meter.add("train/loss", step.loss.detach().expand(len(batch.names)))
+            self.meter.add("train/pixel", step.terms.pixel)
+            self.meter.add("train/frequency", step.terms.frequency)
+        else:
+            self._leave_out = True
         return step.loss
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Close the books of an optimiser step."""
+        """Close the books of an optimiser step; without gradients it changes nothing."""
+        if self._leave_out:
+            optimizer.zero_grad(set_to_none=True)
+            self._leave_out = False
         if self.attachment is not None:
             self.attachment.finish_step()
 
@@ -117,9 +122,6 @@ class DeblurModule(lightning.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Make the mean PSNR known to the callback that keeps the best checkpoint."""
-        if self.trainer.sanity_checking:
-            self.validation_meter.reset()
-            return
         self.log("val/psnr", self.validation_meter.results()["val/psnr"], logger=False)
 
     def epoch_results(self) -> dict[str, float]:
@@ -128,7 +130,8 @@ class DeblurModule(lightning.LightningModule):
         self.meter.reset()
         self.validation_meter.reset()
         if self.attachment is not None:
-            found["contrast/gradient_ratio"] = found.pop("contrast/squared_ratio") ** 0.5
+            if "contrast/squared_ratio" in found:
+                found["contrast/gradient_ratio"] = found.pop("contrast/squared_ratio") ** 0.5
             found |= {"contrast/stage": self.attachment.stage, "contrast/level": self.attachment.level}
         return found
 

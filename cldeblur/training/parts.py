@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from cldeblur import __version__
@@ -17,9 +18,12 @@ from cldeblur.contrast.term import ContrastiveTerm
 from cldeblur.contrast.weighting import ConstantWeight, HeldRatio, Weighting
 from cldeblur.errors import Refused
 from cldeblur.losses.multi_scale import MultiScaleLoss
+from cldeblur.networks.outputs import as_outputs
 from cldeblur.training.attachment import Attachment
 from cldeblur.training.module import DeblurModule
 from cldeblur.training.optimization import OptimizerFactory
+
+SMALL_SIDE = 32
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,21 @@ def make_network(config: TrainConfig) -> nn.Module:
         raise Refused("the chosen backbone has nothing to train")
     if config.initial_weights is not None:
         load_published(network, Path(config.initial_weights))
+    _refuse_misfit(network, multiple)
     return network
+
+
+@torch.no_grad()
+def _refuse_misfit(network: nn.Module, multiple: int) -> None:
+    """Refuse a network that does not give images of its input's size, before it has trained for an epoch."""
+    side = multiple * -(-SMALL_SIDE // multiple)
+    image = torch.zeros(1, 3, side, side)
+    try:
+        found = tuple(as_outputs(network(image))[-1].shape)
+    except (RuntimeError, TypeError) as error:
+        raise Refused(f"the backbone fails on an image {tuple(image.shape)}: {error}") from error
+    if found != tuple(image.shape):
+        raise Refused(f"the backbone makes {found} of an image {tuple(image.shape)}; its last output must be as large")
 
 
 def make_contrastive_parts(config: TrainConfig) -> ContrastiveParts:

@@ -75,7 +75,7 @@ def prepare(config: TrainConfig, directory: Path, identity: str) -> PreparedRun:
         config.seed,
         section.crops_per_image,
     )
-    module = make_module(parts, config, identity, len(data.crops) // section.global_batch)
+    module = make_module(parts, config, identity, data.steps)
     return PreparedRun(config, directory, parts, source, data, module)
 
 

@@ -76,7 +76,14 @@ class History:
 def read_history(path: Path) -> list[Row]:
     """The rows of a `metrics.csv`; None where a cell is blank."""
     with path.open(newline="", encoding="utf-8") as file:
-        return [{name: float(value) if value else None for name, value in row.items()} for row in csv.DictReader(file)]
+        return [{name: _number(value) for name, value in row.items()} for row in csv.DictReader(file)]
+
+
+def _number(cell: str) -> float | None:
+    """A cell's number; whole ones stay whole, so that a file that a resume continues reads as if it had not."""
+    if not cell:
+        return None
+    return int(cell) if cell.isdigit() else float(cell)
 
 
 class Recorder(lightning.Callback):
@@ -101,6 +108,7 @@ class Recorder(lightning.Callback):
         self._validation_began = 0.0
         self._validation_seconds = 0.0
         self._batches = 0
+        self._rate = 0.0
         self._estimated = False
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -112,11 +120,11 @@ class Recorder(lightning.Callback):
         if self._record is not None:
             self._history = History(self._directory / METRICS_FILE, columns)
             self._history.forget_from(trainer.current_epoch)
-        self._begin_epoch()
+        self._begin_epoch(trainer)
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Start the epoch's clock."""
-        self._begin_epoch()
+        self._begin_epoch(trainer)
 
     def on_train_batch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: object) -> None:
         """Count micro-batches."""
@@ -136,7 +144,7 @@ class Recorder(lightning.Callback):
         row: Row = {
             "epoch": trainer.current_epoch,
             "step": trainer.global_step,
-            "lr": trainer.optimizers[0].param_groups[0]["lr"],
+            "lr": self._rate,
             "train/images_per_second": self._batches / trainer.accumulate_grad_batches * self._global_batch / training,
             **_ours(pl_module).epoch_results(),
         }
@@ -152,7 +160,9 @@ class Recorder(lightning.Callback):
             logger.info("%s", _line(row, trainer.max_epochs or 0))
             self._estimate(trainer, training)
 
-    def _begin_epoch(self) -> None:
+    def _begin_epoch(self, trainer: lightning.Trainer) -> None:
+        # At its end the scheduler has already set the next epoch's.
+        self._rate = trainer.optimizers[0].param_groups[0]["lr"]
         self._epoch_began, self._validation_seconds, self._batches = time.monotonic(), 0.0, 0
 
     def _update(self, record: RunRecord, trainer: lightning.Trainer, rows: list[Row], training: float) -> None:

@@ -40,17 +40,18 @@ def train(config: TrainConfig, launch: Launch) -> float | None:
         Diverged: a loss was not finite.
         Interrupted: the run was asked to stop; it can be resumed.
     """
-    run = prepare(config, launch.directory, config_hash(launch.content))
-    described = run.describe_data()
-    _refuse_other_data(launch, described)
-    with interruptible(), logged(launch.directory):
-        record = begin(launch, config.run)
-        record.data = described
-        try:
-            _work(run, launch, record)
-        except BaseException as error:
-            _end_early(record, launch.directory, error)
-            raise
+    with interruptible():
+        run = prepare(config, launch.directory, config_hash(launch.content))
+        described = run.describe_data()
+        _refuse_other_data(launch, described)
+        with logged(launch.directory):
+            record = begin(launch, config.run)
+            record.data = described
+            try:
+                _work(run, launch, record)
+            except BaseException as error:
+                _end_early(record, launch.directory, error)
+                raise
     best: float | None = record.metrics.get("best", {}).get("value")
     return best
 
@@ -72,7 +73,7 @@ def _work(run: PreparedRun, launch: Launch, record: RunRecord) -> None:
     _describe(run, record, trainer)
     try:
         fit(trainer, run)
-        finish(run, record, loggers)
+        finish(run, record, loggers, trainer.strategy.root_device)
     except BaseException:
         _close(loggers, failed=True)
         raise

@@ -42,7 +42,7 @@ class RankLauncher(_SubprocessScriptLauncher):
             if torch.distributed.is_initialized():
                 torch.distributed.destroy_process_group()
             for process in self.procs:
-                process.wait(PATIENCE_SECONDS)
+                _await(process)
             _restore(before)
 
     def _call_children_scripts(self) -> None:
@@ -78,6 +78,14 @@ class JobDDPStrategy(DDPStrategy):
                 num_processes=self.num_processes,
                 num_nodes=self.num_nodes,
             )
+
+
+def _await(process: subprocess.Popen[bytes]) -> None:
+    """Wait for a rank to end; one that hangs because the first has failed is ended."""
+    try:
+        process.wait(PATIENCE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def _restore(before: dict[str, str | None]) -> None:

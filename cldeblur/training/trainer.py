@@ -49,7 +49,7 @@ def make_trainer(
         "plugins": [AtomicCheckpointIO(), *_cluster()],
         "logger": loggers,
         "default_root_dir": directory,
-        "num_sanity_val_steps": 1,
+        "num_sanity_val_steps": 0,
         "enable_model_summary": False,
         "enable_progress_bar": sys.stderr.isatty(),
         "use_distributed_sampler": False,
@@ -67,17 +67,16 @@ def make_trainer(
 
 
 def accelerator(config: TrainerConfig) -> str:
-    """`gpu` or `cpu`, where `auto` takes a GPU that is there.
+    """`gpu` or `cpu`, where `auto` takes GPUs if there are any.
 
     Raises:
         Refused: a GPU is asked for and there are too few.
     """
     found = torch.cuda.device_count()
-    if config.accelerator == "auto":
-        return "gpu" if found else "cpu"
-    if config.accelerator == "gpu" and found < config.devices:
+    chosen = ("gpu" if found else "cpu") if config.accelerator == "auto" else config.accelerator
+    if chosen == "gpu" and found < config.devices:
         raise Refused(f"trainer asks for {config.devices} GPU(s), and {found} are there; choose trainer=cpu")
-    return config.accelerator
+    return chosen
 
 
 def _precision(word: int | str) -> Any:
