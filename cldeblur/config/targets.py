@@ -90,9 +90,13 @@ def _parameters(found: type) -> set[str]:
 
 
 def _refusal(key: str, error: BaseException) -> Refused:
-    """A builder's error as a sentence that names the key."""
-    cause = _root_cause(error)
-    return cause if isinstance(cause, Refused) else Refused(f"{key}: {cause}")
+    """A builder's error as a sentence that names the key; a refusal of the class's own is passed on as it is."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, Refused):
+            return cause
+        cause = cause.__cause__
+    return Refused(f"{key}: {_root_cause(error)}")
 
 
 def _root_cause(error: BaseException) -> BaseException:
