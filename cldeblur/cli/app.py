@@ -13,11 +13,14 @@ from cldeblur.cli import jobs as tasks
 from cldeblur.cli.table import sweep_table
 from cldeblur.config.folder import conf_folder
 from cldeblur.errors import Refused
-from cldeblur.sweeps.directories import choose_directory
-from cldeblur.sweeps.naming import job_folder
-from cldeblur.sweeps.preflight import Job, fixed_keys, jobs, swept_keys
+from cldeblur.records import RECORD_FILE
+from cldeblur.sweeps.directories import choose_directory, none_left_empty
+from cldeblur.sweeps.naming import job_folder, quoted
+from cldeblur.sweeps.preflight import Job, fixed_keys, jobs, sweep_words, swept_keys
 
 FAILED = 1
+REFUSED = 2
+COPY_OF_HYDRA = "multirun.yaml"
 
 
 def run(verb: str, words: Sequence[str]) -> int:
@@ -31,12 +34,16 @@ def run(verb: str, words: Sequence[str]) -> int:
     """
     words = _options_first(words)
     arguments = _parser().parse_args(words)
+    _refuse_options(arguments)
     if arguments.hydra_help or arguments.shell_completion:
         return _hydra(verb, words)
-    found = jobs(verb, arguments.overrides, arguments.multirun, arguments.config_dir, arguments.config_name)
-    if arguments.cfg or arguments.info:
+    shown = bool(arguments.cfg or arguments.info)
+    own = (arguments.config_dir, arguments.config_name)
+    overrides = sweep_words(verb, arguments.overrides, *own) if arguments.multirun else arguments.overrides
+    found = jobs(verb, overrides, arguments.multirun, *own, complete=not shown)
+    if shown:
         return _hydra(verb, words)
-    return _sweep(verb, words, arguments.overrides, found) if arguments.multirun else _single(verb, words, found[0])
+    return _sweep(verb, words, overrides, found) if arguments.multirun else _single(verb, words, found[0])
 
 
 def _options_first(words: Sequence[str]) -> list[str]:
@@ -56,6 +63,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _refuse_options(arguments: argparse.Namespace) -> None:
+    """Refuse options of Hydra's that contradict each other, or that would leave our config files behind."""
+    if arguments.config_path or arguments.experimental_rerun:
+        raise Refused("--config-path and --experimental-rerun are not offered; --config-dir adds a folder of yours")
+    if arguments.resolve and not arguments.cfg:
+        raise Refused("--resolve goes with --cfg")
+    if sum(map(bool, (arguments.run, arguments.multirun, arguments.cfg, arguments.info))) > 1:
+        raise Refused("give one of --run, --multirun, --cfg and --info")
+
+
 def _single(verb: str, words: Sequence[str], job: Job) -> int:
     """One job in its own directory."""
     group = "evaluate" if verb == "evaluate" else job.choices.get("experiment") or "custom"
@@ -63,7 +80,8 @@ def _single(verb: str, words: Sequence[str], job: Job) -> int:
     if word:
         print(word)
     tasks.EXIT_CODES.clear()
-    _hydra(verb, [*words, f"hydra.run.dir={_quoted(directory)}"])
+    with none_left_empty([directory]):
+        _hydra(verb, [*words, f"hydra.run.dir={quoted(str(directory))}"])
     return max(tasks.EXIT_CODES, default=FAILED)
 
 
@@ -72,19 +90,22 @@ def _sweep(verb: str, words: Sequence[str], overrides: Sequence[str], found: Seq
     run_section = found[0].content["run"]
     if run_section["dir"] is not None:
         raise Refused("run.dir names one run's directory; a sweep lives in <run.root>/sweeps/<run.group>")
+    if found[0].content.get("resume") not in (None, "auto"):
+        raise Refused("resume names one run's directory; a sweep goes on with its own runs when it is repeated")
     experiment = found[0].choices.get("experiment") or "custom"
     group = run_section["group"] or ("custom" if "experiment" in swept_keys(overrides) else experiment)
-    excluded = ",".join(f"'{key}'" for key in fixed_keys(overrides))
-    _hydra(
-        verb,
-        [
-            *words,
-            f"run.group={group}",
-            f"hydra.job.config.override_dirname.exclude_keys=[{excluded},'run.group']".replace("[,", "["),
-        ],
-    )
     folder = Path(run_section["root"]) / "sweeps" / group
-    table, complete = sweep_table(folder, [_job_directory(folder, job, overrides) for job in found])
+    directories = [_job_directory(folder, job, overrides) for job in found]
+    excluded = ",".join(quoted(key) for key in (*fixed_keys(overrides), "run.group"))
+    settings = f"hydra.job.config.override_dirname.exclude_keys=[{excluded}]"
+    with none_left_empty(directories):
+        try:
+            _hydra(verb, [*words, f"run.group={quoted(group)}", settings])
+        finally:
+            (folder / COPY_OF_HYDRA).unlink(missing_ok=True)
+    if not any((directory / RECORD_FILE).is_file() for directory in directories):
+        return REFUSED
+    table, complete = sweep_table(folder, directories)
     print(table)
     return 0 if complete else FAILED
 
@@ -105,9 +126,3 @@ def _hydra(verb: str, words: Sequence[str]) -> int:
     finally:
         sys.argv = before
     return 0
-
-
-def _quoted(path: Path) -> str:
-    """A path as Hydra's grammar reads it back."""
-    text = str(path).replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{text}'"

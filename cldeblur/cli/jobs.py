@@ -16,7 +16,7 @@ from cldeblur.config.loading import resolved
 from cldeblur.config.schema import TrainConfig
 from cldeblur.errors import Refused
 from cldeblur.launching import Launch
-from cldeblur.sweeps.directories import claim, locked, remove_if_empty
+from cldeblur.sweeps.directories import claim, locked
 from cldeblur.sweeps.naming import register_resolvers
 
 DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 75
@@ -45,7 +45,6 @@ def _job(verb: str, config: DictConfig) -> float | None:
         SystemExit: the user stopped it, and with it whatever launched it.
     """
     directory = Path(HydraConfig.get().runtime.output_dir)
-    root = Path(config.run.root)
     try:
         with locked(directory):
             result = _run(verb, resolved(config), directory)
@@ -66,8 +65,6 @@ def _job(verb: str, config: DictConfig) -> float | None:
         )
         EXIT_CODES.append(INTERRUPTED)
         raise SystemExit(INTERRUPTED) from None
-    finally:
-        remove_if_empty(directory, root)
     return None
 
 

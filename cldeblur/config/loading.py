@@ -40,7 +40,8 @@ def typed(schema: type[Config], content: Mapping[str, Any]) -> Config:
     try:
         return cast(Config, OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), dict(content))))
     except ConfigKeyError as error:
-        raise Refused(f"no key '{error.full_key}'{did_you_mean(str(error.full_key), keys(content))}") from None
+        known = keys(cast(dict[str, Any], OmegaConf.to_container(OmegaConf.structured(schema))))
+        raise Refused(f"no key '{error.full_key}'{did_you_mean(str(error.full_key), known)}") from None
     except MissingMandatoryValue as error:
         raise Refused(f"{error.full_key} is needed, and the config does not have it") from None
     except OmegaConfBaseException as error:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +61,7 @@ def _as_array(image: Tensor) -> Image:
 def _psnr(restored: Image, sharp: Image) -> float:
     """10·log10(1/MSE) in dB, the mean over all pixels and channels of one image, at most 100."""
     with np.errstate(divide="ignore"):
-        found = peak_signal_noise_ratio(sharp, restored, data_range=1.0)
+        found: np.float64 = cast(Any, peak_signal_noise_ratio)(sharp, restored, data_range=1.0)
     return float(np.minimum(found, BEST_PSNR))
 
 

@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,8 +36,13 @@ def choose_directory(content: Mapping[str, Any], group: str) -> tuple[Path, str 
 
     `run.dir` and a directory in `resume` are taken at their word; `resume=auto` looks for the newest unfinished
     run of the same config below `run.root`, then for a finished one.
+
+    Raises:
+        Refused: `run.dir` and `resume` name two directories.
     """
     run, resume = content["run"], content.get("resume")
+    if None not in (run["dir"], resume) and resume not in ("auto", run["dir"]):
+        raise Refused(f"run.dir={run['dir']} and resume={resume} name two directories; give one of them")
     if run["dir"] is not None:
         return Path(run["dir"]), None
     if resume not in (None, "auto"):
@@ -57,9 +62,10 @@ def _runs_of(root: Path, content: Mapping[str, Any]) -> Iterator[tuple[Path, Run
     for path in root.rglob(RECORD_FILE):
         try:
             record = read_record(path.parent)
+            fits = record.task == "train" and may_continue(path.parent, record, content)
         except Refused:
             continue
-        if record.task == "train" and may_continue(path.parent, record, content) and not is_locked(path.parent):
+        if fits and not is_locked(path.parent):
             yield path.parent, record
 
 
@@ -121,12 +127,16 @@ def locked(directory: Path) -> Iterator[None]:
         Refused: another process is working on the run.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    handle = os.open(directory / LOCK_FILE, os.O_CREAT | os.O_RDWR, 0o666)
+    path = directory / LOCK_FILE
+    handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        raise Refused(f"another process is working on {directory}") from None
+        # A file that its last holder has removed meanwhile can still be locked, and would hold nobody off.
+        if not _lock(handle) or not path.exists() or not os.path.samestat(os.fstat(handle), path.stat()):
+            raise Refused(f"another process is working on {directory}")
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
     finally:
         os.close(handle)
 
@@ -134,21 +144,34 @@ def locked(directory: Path) -> Iterator[None]:
 def is_locked(directory: Path) -> bool:
     """Whether another process is working on the run."""
     try:
-        with locked(directory):
-            return False
-    except Refused:
-        return True
+        handle = os.open(directory / LOCK_FILE, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _lock(handle)
+    finally:
+        os.close(handle)
 
 
-def remove_if_empty(directory: Path, root: Path) -> None:
-    """Remove a run directory in which nothing was written, and folders above it that are empty then."""
-    (directory / LOCK_FILE).unlink(missing_ok=True)
-    for folder in (directory, *directory.parents):
-        if not folder.is_dir() or any(folder.iterdir()):
-            return
-        folder.rmdir()
-        if folder == root:
-            return
+def _lock(handle: int) -> bool:
+    """Lock an open file if nobody else has."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def none_left_empty(directories: Iterable[Path]) -> Iterator[None]:
+    """Afterwards remove those of the directories, and of the folders above them, that are new and empty."""
+    missing = {folder for path in directories for folder in (path, *path.parents) if not folder.exists()}
+    try:
+        yield
+    finally:
+        for folder in sorted(missing, key=lambda path: len(path.parts), reverse=True):
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
 
 
 def _difference(directory: Path, content: Mapping[str, Any]) -> str:

@@ -25,6 +25,12 @@ def job_folder(differs: str, content: Mapping[str, Any]) -> str:
     return f"{readable or 'job'}-{config_hash(content)[:8]}"
 
 
+def quoted(text: str) -> str:
+    """A text, a path for example, as the value that Hydra's grammar reads back as it was."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
 def new_run_directory(root: str, group: str, content: Mapping[str, Any]) -> Path:
     """`<root>/<group>/<date>_<time>-<hash8>`, with a number behind it where that exists already."""
     stem = f"{datetime.now().astimezone():%Y-%m-%d_%H-%M-%S}-{config_hash(content)[:8]}"

@@ -12,19 +12,27 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from cldeblur.config.checks import checked
 from cldeblur.config.folder import conf_folder, options
-from cldeblur.config.loading import keys, read_option, resolved
+from cldeblur.config.loading import keys, resolved
 from cldeblur.config.schema import EvaluateConfig, TrainConfig
 from cldeblur.config.typos import did_you_mean, nearest
 from cldeblur.errors import Refused
-from cldeblur.sweeps.naming import register_resolvers
+from cldeblur.sweeps.naming import quoted, register_resolvers
 
 NOT_A_CHOICE = ("experiment",)
+OURS = {
+    "hydra.run.dir": "run.dir",
+    "hydra.sweep.dir": "run.root and run.group",
+    "hydra.sweep.subdir": "run.root and run.group",
+    "hydra.mode": "-m for a sweep",
+}
+
+
+Choices = dict[str, str | None]
 
 
 @dataclass(frozen=True)
@@ -34,7 +42,7 @@ class Job:
     overrides: tuple[str, ...]
     content: dict[str, Any]
     config: TrainConfig | EvaluateConfig
-    choices: dict[str, str | None]
+    choices: Choices
 
 
 def jobs(
@@ -43,6 +51,7 @@ def jobs(
     multirun: bool = False,
     config_folder: str | None = None,
     config_name: str | None = None,
+    complete: bool = True,
 ) -> list[Job]:
     """Compose and check every job of a command line.
 
@@ -52,6 +61,7 @@ def jobs(
         multirun: whether comma-separated values mean one job each.
         config_folder: a folder of the user's own config files.
         config_name: a primary config of the user's own.
+        complete: whether the jobs are to be run; if not, names alone are checked and no job is given back.
 
     Raises:
         Refused: a misspelt key, group or option; a value of the wrong type; a combination that cannot work.
@@ -62,7 +72,21 @@ def jobs(
         if not multirun:
             _refuse_several_values(parsed)
         name = config_name or verb
-        return [_job(verb, name, line, searched) for line in (_expand(parsed) if multirun else [parsed])]
+        lines = _expand(parsed) if multirun else [parsed]
+        checked_lines = [(line, *_names_checked(name, line, searched)) for line in lines]
+        return [_job(verb, *found) for found in checked_lines] if complete else []
+
+
+def sweep_words(
+    verb: str, words: Sequence[str], config_folder: str | None = None, config_name: str | None = None
+) -> list[str]:
+    """The overrides of a sweep: those that `hydra.sweeper.params` of a config file names, then those typed."""
+    register_resolvers()
+    with _hydra(config_folder) as searched:
+        single = [str(item.input_line) for item in _parse(words) if not item.is_sweep_override()]
+        master = _compose(config_name or verb, [*searched, *single], [])
+    in_file = OmegaConf.select(master, "hydra.sweeper.params") or {}
+    return [*(f"{key}={value}" for key, value in in_file.items()), *words]
 
 
 def _refuse_several_values(parsed: Sequence[Override]) -> None:
@@ -88,14 +112,24 @@ def _hydra(config_folder: str | None) -> Iterator[list[str]]:
         raise Refused(f"--config-dir {config_folder} is not a folder")
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        yield [f"hydra.searchpath=[file://{Path(config_folder).resolve()}]"] if config_folder else []
+        yield [f"hydra.searchpath=[{quoted(f'file://{Path(config_folder).resolve()}')}]"] if config_folder else []
 
 
 def _parse(words: Sequence[str]) -> list[Override]:
+    """Overrides as Hydra reads them, if none of them is for us to give."""
     try:
-        return list(OverridesParser.create().parse_overrides(list(words)))
+        parsed = list(OverridesParser.create().parse_overrides(list(words)))
     except OverrideParseException as error:
+        if "=" not in str(error.override):
+            raise Refused(f"cannot read '{error.override}'; write {error.override}=VALUE") from None
         raise Refused(f"cannot read '{error.override}': {str(error.message).splitlines()[0]}") from None
+    for override in parsed:
+        key = override.key_or_group
+        if key in OURS:
+            raise Refused(f"{key} is cldeblur's own; give {OURS[key]}")
+        if key.startswith("hydra") and override.is_sweep_override():
+            raise Refused(f"{key} cannot take several values")
+    return parsed
 
 
 def _expand(parsed: Sequence[Override]) -> list[list[Override]]:
@@ -114,14 +148,10 @@ def _values(override: Override) -> list[str]:
     return [f"{key}={value}" for value in override.sweep_string_iterator()]
 
 
-def _job(verb: str, name: str, line: Sequence[Override], searched: list[str]) -> Job:
-    """Compose and check one job."""
-    loader = GlobalHydra.instance().config_loader()
-    groups = [item for item in line if loader.list_groups("") and _is_group(item.key_or_group)]
-    words = [str(item.input_line) for item in line]
-    hydra_words = [word for word, item in zip(words, line, strict=True) if item.key_or_group.startswith("hydra")]
-    chosen = [str(item.input_line) for item in groups]
-    base = _compose(name, [*searched, *hydra_words, *chosen], _words_known(name))
+def _names_checked(name: str, line: Sequence[Override], searched: list[str]) -> tuple[DictConfig, Choices]:
+    """Compose one job whose groups, options and keys all exist; also gives the option chosen in each group."""
+    chosen = [str(item.input_line) for item in line if item.key_or_group.startswith("hydra") or _is_choice(item)]
+    base = _compose(name, [*searched, *chosen], [*_groups(), *_groups("hydra")])
     choices = {str(key): value for key, value in base.hydra.runtime.choices.items() if "hydra/" not in str(key)}
     plain = [f"{key}={value}" for key, value in choices.items() if value is not None and key not in NOT_A_CHOICE]
     known = keys(_container(_compose(name, [*searched, *plain], [])))
@@ -129,9 +159,13 @@ def _job(verb: str, name: str, line: Sequence[Override], searched: list[str]) ->
         if key not in known:
             raise Refused(f"no key '{key}' (in experiment={choices.get('experiment')}){did_you_mean(key, known)}")
     _refuse_unknown_keys(line, known)
-    content = resolved(_compose(name, [*searched, *words], known))
-    config = checked(verb, content)
-    return Job(tuple(words), content, config, choices)
+    return _compose(name, [*searched, *(str(item.input_line) for item in line)], known), choices
+
+
+def _job(verb: str, line: Sequence[Override], composed: DictConfig, choices: Choices) -> Job:
+    """Check the values of one job."""
+    content = resolved(composed)
+    return Job(tuple(str(item.input_line) for item in line), content, checked(verb, content), choices)
 
 
 def _refuse_unknown_keys(line: Sequence[Override], known: Sequence[str]) -> None:
@@ -147,24 +181,25 @@ def _elsewhere(key: str) -> str:
     """Which other option of a key's group has it, or has one like it."""
     group = key.partition(".")[0]
     for option in options(group):
-        close = nearest(key, keys(read_option(group, option), f"{group}."))
+        content = cast(DictConfig, OmegaConf.load(conf_folder() / group / f"{option}.yaml"))
+        close = nearest(key, keys(_container(content), f"{group}."))
         if close is not None:
             return f"; did you mean '{close}'? {group}={option} has it"
     return ""
 
 
-def _groups() -> list[str]:
-    return [name for name in GlobalHydra.instance().config_loader().list_groups("") if name != "hydra"]
+def _groups(parent: str = "") -> list[str]:
+    """Groups of config files, ours or those below another."""
+    found = GlobalHydra.instance().config_loader().list_groups(parent)
+    return [f"{parent}/{name}" if parent else name for name in found if name != "hydra"]
 
 
-def _is_group(key: str) -> bool:
-    group = key.partition("@")[0]
-    return group in _groups() or group.startswith("hydra/")
-
-
-def _words_known(name: str) -> list[str]:
-    """Groups, and the keys of the primary config alone, for a suggestion where nothing could be composed."""
-    return [*_groups(), name]
+def _is_choice(item: Override) -> bool:
+    """Whether an override chooses an option of one of our groups."""
+    group = item.key_or_group.partition("@")[0]
+    if group in _groups() and item.value() is None and not item.is_delete():
+        raise Refused(f"{item.input_line} names no option; there are {', '.join(options(group))}")
+    return group in _groups()
 
 
 def _compose(name: str, words: Sequence[str], known: Sequence[str]) -> DictConfig:
@@ -173,8 +208,8 @@ def _compose(name: str, words: Sequence[str], known: Sequence[str]) -> DictConfi
         return compose(name, overrides=list(words), return_hydra_config=True)
     except MissingConfigException as error:
         raise _no_such_option(error) from None
-    except (HydraException, OmegaConfBaseException) as error:
-        raise Refused(_sentence(error, known)) from None
+    except Exception as error:  # composing reads files of the user's; parser, Hydra and OmegaConf each have their own
+        raise Refused(_sentence(error, known)) from error
 
 
 def _no_such_option(error: MissingConfigException) -> Refused:
@@ -197,6 +232,8 @@ def _sentence(error: Exception, known: Sequence[str]) -> str:
     inner: BaseException = error
     while inner.__cause__ is not None:
         inner = inner.__cause__
+    if mark := getattr(inner, "problem_mark", None):
+        return f"{mark.name}, line {mark.line + 1}, is no YAML: {getattr(inner, 'problem', inner)}"
     key = getattr(inner, "full_key", None)
     return f"{key}: {str(inner).splitlines()[0]}" if key else text.splitlines()[0]
 

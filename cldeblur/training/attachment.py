@@ -6,14 +6,15 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from cldeblur.contrast.diagnostics import alignment, gradient_norms, negative_psnr, overtaken, push_fraction
+from cldeblur.contrast.diagnostics import gradient_norms
 from cldeblur.contrast.levels.curve import LevelCurve
 from cldeblur.contrast.schedules.schedule import Schedule
-from cldeblur.contrast.term import ContrastiveTerm, ContrastResult
+from cldeblur.contrast.term import ContrastiveTerm
 from cldeblur.contrast.weighting import Weighting
 from cldeblur.data.batch import Batch
 from cldeblur.losses.multi_scale import LossTerms, MultiScaleLoss
 from cldeblur.training.meters import EpochMeter, sum_over_ranks
+from cldeblur.training.observation import Observation, note
 
 
 @dataclass
@@ -89,20 +90,17 @@ class Attachment:
             leaves = tuple(output.detach().float().requires_grad_() for output in outputs)
             terms = loss(leaves, batch.sharp)
             gradients = torch.autograd.grad(terms.total.sum(), leaves)
-            result = self.term.measure(leaves[-1].detach(), batch.blurred, batch.sharp, diagnose)
+            restored, pixel_gradient = leaves[-1].detach(), gradients[-1]
+            result = self.term.measure(restored, batch.blurred, batch.sharp, diagnose)
             weight = self.weighting.weight(number)
-            scaled, ratio, clipped = self.weighting.combine(gradients[-1], result.gradient, weight)
-            self.weighting.observe(gradient_norms(gradients[-1]), gradient_norms(result.gradient))
-            combined = (*gradients[:-1], gradients[-1] + scaled)
-            surrogate = sum(
-                ((output.float() * gradient).sum() for output, gradient in zip(outputs, combined, strict=True)),
-                start=torch.zeros((), device=outputs[-1].device),
-            ) / len(batch.names)
+            combined = self.weighting.combine(pixel_gradient, result.gradient, weight)
+            pixel_norms = gradient_norms(pixel_gradient)
+            self.weighting.observe(pixel_norms, gradient_norms(result.gradient))
             value = (terms.total + weight * result.loss).mean().detach()
-        self._note(meter, batch, leaves[-1].detach(), weight, ratio, clipped, result)
-        if result.diagnosis is not None:
-            self._note_diagnosis(meter, batch, leaves[-1].detach(), weight, gradients[-1], result)
-        return Step(surrogate - surrogate.detach() + value, terms, result.loss)
+            surrogate = _surrogate(outputs, (*gradients[:-1], pixel_gradient + combined.gradient), value)
+        seen = Observation(restored, batch.sharp, weight, pixel_norms, combined, result)
+        note(meter, seen, self.term.features.taps)
+        return Step(surrogate, terms, result.loss)
 
     def finish_step(self) -> None:
         """Take the norms of an optimiser step into the running means, over all ranks."""
@@ -117,40 +115,9 @@ class Attachment:
         self.weighting.load_state_dict(state["weighting"])
         self.stage = int(state["stage"])
 
-    def _note(
-        self,
-        meter: EpochMeter,
-        batch: Batch,
-        restored: Tensor,
-        weight: float,
-        ratio: Tensor,
-        clipped: Tensor,
-        result: ContrastResult,
-    ) -> None:
-        meter.add("train/contrast", result.loss)
-        meter.add("contrast/weight", ratio.new_tensor(weight))
-        meter.add("contrast/clipped", clipped)
-        meter.add("contrast/squared_ratio", ratio.double() ** 2)
-        meter.add_spread("contrast/gradient_ratio", ratio)
-        meter.add("contrast/negative_psnr", negative_psnr(result.negatives, batch.sharp))
-        meter.add("contrast/overtaken", overtaken(restored, batch.sharp, result.negatives))
 
-    def _note_diagnosis(
-        self,
-        meter: EpochMeter,
-        batch: Batch,
-        restored: Tensor,
-        weight: float,
-        pixel: Tensor,
-        result: ContrastResult,
-    ) -> None:
-        found = result.diagnosis
-        if found is None:
-            return
-        pixel_norms = gradient_norms(pixel).clamp_min(1e-20)
-        meter.add("contrast/pull", weight * gradient_norms(found.pull) / pixel_norms)
-        meter.add("contrast/push", weight * gradient_norms(found.push) / pixel_norms)
-        meter.add("contrast/push_fraction", push_fraction(found.pull, found.push))
-        meter.add("contrast/alignment", alignment(found.push, restored, batch.sharp))
-        for tap, pull, push in zip(self.term.features.taps, found.tap_pull, found.tap_push, strict=True):
-            meter.add(f"contrast/pull_push/{tap}", pull / push)
+def _surrogate(outputs: tuple[Tensor, ...], gradients: tuple[Tensor, ...], value: Tensor) -> Tensor:
+    """A number with the given value, and the given gradients over N with respect to outputs (N,3,h,w)."""
+    products = [(output.float() * gradient).sum() for output, gradient in zip(outputs, gradients, strict=True)]
+    linear = torch.stack(products).sum() / len(outputs[-1])
+    return linear - linear.detach() + value

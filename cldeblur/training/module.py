@@ -19,6 +19,7 @@ from cldeblur.losses.multi_scale import MultiScaleLoss
 from cldeblur.networks.outputs import as_outputs
 from cldeblur.training.attachment import Attachment, Step
 from cldeblur.training.meters import EpochMeter
+from cldeblur.training.observation import with_gradient_ratio
 
 logger = logging.getLogger(__name__)
 Optimization = Callable[[Iterable[nn.Parameter]], tuple[Optimizer, LRScheduler]]
@@ -130,8 +131,7 @@ class DeblurModule(lightning.LightningModule):
         self.meter.reset()
         self.validation_meter.reset()
         if self.attachment is not None:
-            if "contrast/squared_ratio" in found:
-                found["contrast/gradient_ratio"] = found.pop("contrast/squared_ratio") ** 0.5
+            found = with_gradient_ratio(found)
             found |= {"contrast/stage": self.attachment.stage, "contrast/level": self.attachment.level}
         return found
 
