@@ -44,6 +44,7 @@ def _training(config: TrainConfig) -> Iterator[str]:
 
 
 def _evaluation(config: EvaluateConfig) -> Iterator[str]:
+    yield from _data(config.data)
     if config.checkpoint is None and config.backbone is None:
         yield "evaluate needs checkpoint=… or backbone=identity"
     if config.accelerator not in ACCELERATORS:
@@ -88,6 +89,6 @@ def _contrast(contrast: Contrast) -> Iterator[str]:
 
 
 def _features(features: Node) -> Iterator[str]:
-    taps, weights = features.get("taps", []), features.get("tap_weights", [])
+    taps, weights = features.get("taps") or [], features.get("tap_weights") or []
     if len(taps) != len(weights):
         yield f"features.tap_weights must hold one number a tap: {len(weights)} for {len(taps)} taps"

@@ -1,8 +1,9 @@
 """From Hydra's config to a typed one, and from a run's own file back to it."""
 
 from collections.abc import Mapping
+from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
@@ -40,8 +41,7 @@ def typed(schema: type[Config], content: Mapping[str, Any]) -> Config:
     try:
         return cast(Config, OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), dict(content))))
     except ConfigKeyError as error:
-        known = keys(cast(dict[str, Any], OmegaConf.to_container(OmegaConf.structured(schema))))
-        raise Refused(f"no key '{error.full_key}'{did_you_mean(str(error.full_key), known)}") from None
+        raise Refused(f"no key '{error.full_key}'{did_you_mean(str(error.full_key), _typed_keys(schema))}") from None
     except MissingMandatoryValue as error:
         raise Refused(f"{error.full_key} is needed, and the config does not have it") from None
     except OmegaConfBaseException as error:
@@ -55,6 +55,16 @@ def keys(content: Mapping[str, Any], before: str = "") -> list[str]:
         found.append(f"{before}{name}")
         if isinstance(value, Mapping):
             found += keys(value, f"{before}{name}.")
+    return found
+
+
+def _typed_keys(schema: type, before: str = "") -> list[str]:
+    """Every dotted key that has a type of its own: all but those of the parts that a node describes."""
+    found = []
+    for name, kind in get_type_hints(schema).items():
+        found.append(f"{before}{name}")
+        if isinstance(kind, type) and is_dataclass(kind):
+            found += _typed_keys(kind, f"{before}{name}.")
     return found
 
 

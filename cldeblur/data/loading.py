@@ -1,7 +1,13 @@
 """Which pairs make up which step, and loaders that can go on from any step."""
 
+import atexit
+import multiprocessing
+import os
 import signal
 from collections.abc import Callable, Iterator
+from functools import partial
+from multiprocessing.synchronize import Event
+from types import FrameType
 
 import torch
 from torch.utils.data import DataLoader, Sampler
@@ -119,7 +125,7 @@ class LazyLoader:
             generator=torch.Generator(),
             pin_memory=pin_memory,
             persistent_workers=workers > 0,
-            worker_init_fn=_leave_signals_to_parent,
+            worker_init_fn=_worker_start(),
         )
 
     def __len__(self) -> int:
@@ -163,12 +169,28 @@ def whole_image_loader(dataset: WholeImages, workers: int, rank: int = 0, world_
         collate_fn=collate,
         generator=torch.Generator(),
         persistent_workers=workers > 0,
-        worker_init_fn=_leave_signals_to_parent,
+        worker_init_fn=_worker_start(),
     )
 
 
-def _leave_signals_to_parent(worker: int) -> None:
-    """Let the training decide when to stop: Ctrl-C and a cluster's signals reach its workers as well."""
+def _worker_start() -> Callable[[int], None]:
+    """What each loader process does first: leave it to the training when to stop.
+
+    Ctrl-C and a cluster's signals reach the workers as well; a worker that dies of one takes the training along before
+    it can save. So they ignore them, but for the SIGTERM with which Python clears up its children when it exits.
+    """
+    exiting = multiprocessing.Event()
+    atexit.register(exiting.set)
+    return partial(_leave_signals_to_parent, exiting)
+
+
+def _leave_signals_to_parent(exiting: Event, worker: int) -> None:
+    def stop_with_parent(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        if exiting.is_set():
+            os._exit(0)
+
     del worker
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+    signal.signal(signal.SIGTERM, stop_with_parent)
+    for number in (signal.SIGINT, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)

@@ -27,8 +27,9 @@ def job_folder(differs: str, content: Mapping[str, Any]) -> str:
 
 def quoted(text: str) -> str:
     """A text, a path for example, as the value that Hydra's grammar reads back as it was."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
+    # Hydra keeps backslashes as they are, except those before a quotation mark.
+    escaped = re.sub(r"(\\*)(')", r"\1\1\\\2", text)
+    return "'" + re.sub(r"(\\+)$", r"\1\1", escaped) + "'"
 
 
 def new_run_directory(root: str, group: str, content: Mapping[str, Any]) -> Path:
