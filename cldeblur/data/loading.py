@@ -11,6 +11,7 @@ from types import FrameType
 
 import torch
 from torch.utils.data import DataLoader, Sampler
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from cldeblur.data.batch import Batch, Sample, collate
 from cldeblur.data.crops import TrainingCrops, WholeImages
@@ -141,6 +142,10 @@ class LazyLoader:
         """Images that an epoch leaves out, because they do not fill a step."""
         return self.batches.images % self.batches.global_batch
 
+    def close(self) -> None:
+        """End the loader processes."""
+        end_workers(self._loader)
+
     def state_dict(self) -> dict[str, int]:
         """Give nothing: the position is the trainer's. Lightning warns of loaders without this."""
         return {}
@@ -171,6 +176,17 @@ def whole_image_loader(dataset: WholeImages, workers: int, rank: int = 0, world_
         persistent_workers=workers > 0,
         worker_init_fn=_worker_start(),
     )
+
+
+def end_workers(loader: DataLoader[Sample]) -> None:
+    """End a loader's processes.
+
+    The garbage collector would as well, but it may close their queues first and then wait for each of them in vain.
+    """
+    iterator = loader._iterator
+    if isinstance(iterator, _MultiProcessingDataLoaderIter):
+        iterator._shutdown_workers()
+    loader._iterator = None
 
 
 def _worker_start() -> Callable[[int], None]:

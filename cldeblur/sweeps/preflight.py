@@ -8,7 +8,10 @@ from itertools import product
 from pathlib import Path
 from typing import Any, cast
 
-from hydra import compose, initialize_config_dir
+from hydra import compose, version
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
+from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -21,9 +24,8 @@ from cldeblur.config.loading import keys, resolved
 from cldeblur.config.schema import EvaluateConfig, TrainConfig
 from cldeblur.config.typos import did_you_mean, nearest
 from cldeblur.errors import Refused
-from cldeblur.sweeps.naming import quoted, register_resolvers
+from cldeblur.sweeps.naming import register_resolvers
 
-NOT_A_CHOICE = ("experiment",)
 OURS = {
     "hydra.run.dir": "run.dir",
     "hydra.sweep.dir": "run.root and run.group",
@@ -67,13 +69,13 @@ def jobs(
         Refused: a misspelt key, group or option; a value of the wrong type; a combination that cannot work.
     """
     register_resolvers()
-    with _hydra(config_folder) as searched:
+    with _hydra(config_folder):
         parsed = _parse(words)
         if not multirun:
             _refuse_several_values(parsed)
         name = config_name or verb
         lines = _expand(parsed) if multirun else [parsed]
-        checked_lines = [(line, *_names_checked(name, line, searched)) for line in lines]
+        checked_lines = [(line, *_names_checked(name, line)) for line in lines]
         return [_job(verb, *found) for found in checked_lines] if complete else []
 
 
@@ -82,9 +84,9 @@ def sweep_words(
 ) -> list[str]:
     """The overrides of a sweep: those that `hydra.sweeper.params` of a config file names, then those typed."""
     register_resolvers()
-    with _hydra(config_folder) as searched:
+    with _hydra(config_folder):
         single = [str(item.input_line) for item in _parse(words) if not item.is_sweep_override()]
-        master = _compose(config_name or verb, [*searched, *single], [])
+        master = _compose(config_name or verb, single, [])
     in_file = OmegaConf.select(master, "hydra.sweeper.params") or {}
     return [*(f"{key}={value}" for key, value in in_file.items()), *words]
 
@@ -106,13 +108,20 @@ def fixed_keys(words: Sequence[str]) -> list[str]:
 
 
 @contextmanager
-def _hydra(config_folder: str | None) -> Iterator[list[str]]:
-    """Hydra's composition over the shipped config files; gives the override that adds the user's folder."""
+def _hydra(config_folder: str | None) -> Iterator[None]:
+    """Hydra's composition over the shipped config files and those in the user's folder, in Hydra's own order."""
     if config_folder is not None and not Path(config_folder).is_dir():
         raise Refused(f"--config-dir {config_folder} is not a folder")
+    search = create_config_search_path(str(conf_folder()))
+    if config_folder is not None:
+        search.prepend("command-line", f"file://{Path(config_folder).resolve()}", SearchPathQuery(provider="schema"))
+    version.setbase("1.3")
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        yield [f"hydra.searchpath=[{quoted(f'file://{Path(config_folder).resolve()}')}]"] if config_folder else []
+    Hydra.create_main_hydra2("cldeblur", search)
+    try:
+        yield
+    finally:
+        GlobalHydra.instance().clear()
 
 
 def _parse(words: Sequence[str]) -> list[Override]:
@@ -148,18 +157,19 @@ def _values(override: Override) -> list[str]:
     return [f"{key}={value}" for value in override.sweep_string_iterator()]
 
 
-def _names_checked(name: str, line: Sequence[Override], searched: list[str]) -> tuple[DictConfig, Choices]:
+def _names_checked(name: str, line: Sequence[Override]) -> tuple[DictConfig, Choices]:
     """Compose one job whose groups, options and keys all exist; also gives the option chosen in each group."""
     chosen = [str(item.input_line) for item in line if item.key_or_group.startswith("hydra") or _is_choice(item)]
-    base = _compose(name, [*searched, *chosen], [*_groups(), *_groups("hydra")])
+    base = _compose(name, chosen, [*_groups(), *_groups("hydra")])
     choices = {str(key): value for key, value in base.hydra.runtime.choices.items() if "hydra/" not in str(key)}
-    plain = [f"{key}={value}" for key, value in choices.items() if value is not None and key not in NOT_A_CHOICE]
-    known = keys(_container(_compose(name, [*searched, *plain], [])))
-    for key in keys(_container(base)):
+    named, experiment = keys(_container(base)), choices.get("experiment")
+    plain = [f"{key}={value}" for key, value in choices.items() if value is not None and key != "experiment"]
+    known = named if experiment is None else keys(_container(_compose(name, plain, [])))
+    for key in named:
         if key not in known:
-            raise Refused(f"no key '{key}' (in experiment={choices.get('experiment')}){did_you_mean(key, known)}")
+            raise Refused(f"no key '{key}' (in experiment={experiment}){did_you_mean(key, known)}")
     _refuse_unknown_keys(line, known)
-    return _compose(name, [*searched, *(str(item.input_line) for item in line)], known), choices
+    return _compose(name, [str(item.input_line) for item in line], known), choices
 
 
 def _job(verb: str, line: Sequence[Override], composed: DictConfig, choices: Choices) -> Job:

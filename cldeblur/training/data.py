@@ -1,11 +1,14 @@
 """The loaders of a training run, as Lightning asks for them."""
 
+from collections.abc import Callable
+from functools import partial
+
 import lightning.pytorch as lightning
 from torch.utils.data import DataLoader
 
 from cldeblur.data.batch import Item, Sample
 from cldeblur.data.crops import TrainingCrops, WholeImages
-from cldeblur.data.loading import KeyedBatches, LazyLoader, whole_image_loader
+from cldeblur.data.loading import KeyedBatches, LazyLoader, end_workers, whole_image_loader
 from cldeblur.data.source import Source
 
 
@@ -49,11 +52,12 @@ class DeblurData(lightning.LightningDataModule):
         self._global_batch = global_batch
         self._workers = workers
         self._seed = seed
+        self._endings: list[Callable[[], None]] = []
 
     def train_dataloader(self) -> LazyLoader:
         """Micro-batches of this rank, from wherever the run stands."""
         trainer = self._present_trainer()
-        return LazyLoader(
+        loader = LazyLoader(
             self.crops,
             global_batch=self._global_batch,
             seed=self._seed,
@@ -64,6 +68,8 @@ class DeblurData(lightning.LightningDataModule):
             accumulate=trainer.accumulate_grad_batches,
             pin_memory=trainer.strategy.root_device.type == "cuda",
         )
+        self._endings.append(loader.close)
+        return loader
 
     def val_dataloader(self) -> DataLoader[Sample]:
         """Whole images, each on one rank; a rank for which none is left gets one that another scores.
@@ -72,7 +78,18 @@ class DeblurData(lightning.LightningDataModule):
         """
         trainer = self._present_trainer()
         first = trainer.global_rank % len(self.images)
-        return whole_image_loader(self.images, self._workers, first, trainer.world_size)
+        loader = whole_image_loader(self.images, self._workers, first, trainer.world_size)
+        self._endings.append(partial(end_workers, loader))
+        return loader
+
+    def teardown(self, stage: str) -> None:
+        """End the loader processes after a training."""
+        while self._endings:
+            self._endings.pop()()
+
+    def on_exception(self, exception: BaseException) -> None:
+        """End the loader processes after a training that was cut short."""
+        self.teardown("fit")
 
     @property
     def left_out(self) -> int:

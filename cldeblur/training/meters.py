@@ -25,7 +25,7 @@ class EpochMeter:
         values = values.detach().double().flatten()
         counted = torch.isfinite(values)
         entry = torch.stack([values.where(counted, 0).sum(), counted.sum().double()])
-        self._totals[name] = self._totals[name] + entry if name in self._totals else entry
+        self._totals[name] = self._totals[name].to(entry.device) + entry if name in self._totals else entry
 
     def add_spread(self, name: str, values: Tensor) -> None:
         """Add per-image values, any shape, whose quartiles are wanted."""

@@ -75,7 +75,7 @@ def test_small_images_are_refused_by_name(source: Folder) -> None:
 
 
 def test_whole_images(source: Folder, picture: Picture) -> None:
-    images = WholeImages(source, source.items("train"), 0)
+    images = WholeImages(source, source.items("train"))
     blurred, sharp, name, index = images[1]
     assert len(images) == 2
     assert (name, index) == ("b", 1)
@@ -87,6 +87,12 @@ def test_synthetic_blur_changes_with_the_epoch_in_training_only(shake: CameraSha
     source = Photos(None, ["coffee"], shake)
     crops = TrainingCrops(source, source.items("train"), 32, 0, "none")
     assert not torch.equal(crops[0, 0][0], crops[1, 0][0])
-    images = WholeImages(source, source.items("validation"), 0)
+    images = WholeImages(source, source.items("validation"))
     assert torch.equal(images[0][0], images[0][0])
-    assert not torch.equal(images[0][0], WholeImages(source, source.items("validation"), 1)[0][0])
+    assert not torch.equal(images[0][0], images[0][1])
+
+
+def test_an_epoch_takes_as_many_crops_of_each_image_as_asked_for(source: Folder) -> None:
+    crops = TrainingCrops(source, source.items("train"), 16, 0, "none", crops_per_image=3)
+    assert [crops[0, index][2] for index in range(len(crops))] == ["a", "a", "a", "b", "b", "b"]
+    assert not torch.equal(crops[0, 0][1], crops[0, 1][1])

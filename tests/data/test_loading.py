@@ -117,7 +117,7 @@ def test_nothing_starts_before_the_first_batch(source: Folder) -> None:
 def test_loading_leaves_the_global_random_state_alone(source: Folder) -> None:
     before = torch.get_rng_state()
     list(loader_of(source, 0))
-    list(whole_image_loader(WholeImages(source, source.items("train"), 0), 0))
+    list(whole_image_loader(WholeImages(source, source.items("train")), 0))
     assert torch.equal(before, torch.get_rng_state())
 
 
@@ -135,7 +135,7 @@ def test_workers_have_one_thread(source: Folder) -> None:
 
 @pytest.mark.parametrize("world_size", [1, 2, 3, 9])
 def test_each_whole_image_goes_to_one_rank(source: Folder, world_size: int) -> None:
-    images = WholeImages(source, source.items("train"), 0)
+    images = WholeImages(source, source.items("train"))
     loaders = [whole_image_loader(images, 0, rank, world_size) for rank in range(world_size)]
     batches = [batch for loader in loaders for batch in loader]
     assert sorted(batch.indices.item() for batch in batches) == list(range(7))
@@ -143,7 +143,7 @@ def test_each_whole_image_goes_to_one_rank(source: Folder, world_size: int) -> N
 
 
 def test_whole_images_with_workers(source: Folder) -> None:
-    images = WholeImages(source, source.items("train"), 0)
+    images = WholeImages(source, source.items("train"))
     assert same(iter(whole_image_loader(images, 2)), iter(whole_image_loader(images, 0)))
 
 

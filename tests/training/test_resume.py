@@ -40,10 +40,11 @@ def assert_equal_runs(one: Path, other: Path, read: Callable[[Path], dict[str, A
     """Same weights, optimiser, running means and history."""
     first, second = read(one), read(other)
     assert first["global_step"] == second["global_step"]
-    for part in ("state_dict", "current_model_state", "optimizer_states", "lr_schedulers", "cldeblur_contrast"):
-        torch.testing.assert_close(
-            first.get(part), second.get(part), rtol=0, atol=0, msg=lambda text: f"{part}: {text}"
-        )
+    parts = ("state_dict", "current_model_state", "optimizer_states", "lr_schedulers", "cldeblur_contrast", "callbacks")
+    states = [{part: content.get(part, {}) for part in parts} for content in (first, second)]
+    for state in states:  # ModelCheckpoint's holds paths
+        state["callbacks"] = {name: kept for name, kept in state["callbacks"].items() if "Checkpoint" not in name}
+    torch.testing.assert_close(*states, rtol=0, atol=0)
     assert rows(one) == rows(other)
     assert read_record(one).progress == read_record(other).progress
 
