@@ -20,7 +20,7 @@ $(VENV)/.dev: pyproject.toml constraints.txt
 
 setup: $(VENV)/.dev  ## make .venv and install cldeblur with its development extras
 
-train: $(VENV)/.user  ## train the quickstart: a small MIMO-UNet on real photographs, 5 minutes on two cores
+train: $(VENV)/.user  ## train the quickstart: a small MIMO-UNet on real photographs, 3 to 5 minutes on two cores
 	$(BIN)/cldeblur train experiment=quickstart
 
 test: $(VENV)/.dev  ## run the whole test suite

@@ -115,6 +115,8 @@ def _introduction(
 ) -> Iterator[str]:
     """What a run says before it starts."""
     yield f"run {record.id} in {run.directory}"
+    if record.notes:
+        yield record.notes
     device = trainer.strategy.root_device.type
     yield (
         f"{record.model['params_total']:,} parameters; {len(run.data.crops)} crops an epoch; images to validate on: "

@@ -15,7 +15,7 @@ from cldeblur.data.source import Source
 
 Pairs = Callable[..., Path]
 OPTIONS = sorted((Path(__file__).parents[2] / "conf" / "data").glob("*.yaml"))
-KEYS = ["name", "source", "root", "validation", "crop", "flips", "global_batch", "workers"]
+KEYS = ["name", "source", "root", "validation", "crop", "flips", "crops_per_image", "global_batch", "workers"]
 
 
 def test_the_fingerprint_sees_content_names_and_number(pairs: Pairs) -> None:

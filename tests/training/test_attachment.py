@@ -1,5 +1,6 @@
 """One walk back through the network gives the gradient of the ordinary sum of both terms."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -46,14 +47,17 @@ def loss() -> MultiScaleLoss:
 def attach(weighting: Weighting, epoch: int = 1) -> Attachment:
     """An attachment with three stages of one epoch each, at an epoch's stage."""
     term = ContrastiveTerm(VGG19(["relu1_1", "relu2_1"], "random"), Blend(), BoundedRatio(tap_weights=[0.25, 1.0]))
-    attachment = Attachment(term, weighting, EpochInterval(3, 1, 3), Linear(0.5), diagnosed_batches=1)
+    attachment = Attachment(
+        term, weighting, EpochInterval(interval=1, stages=3, max_epochs=3), Linear(0.5), diagnosed_batches=1
+    )
     attachment.enter(epoch)
     return attachment
 
 
 def part(batch: Batch, start: int, stop: int) -> Batch:
     """Some pairs of a batch."""
-    return Batch(*(field[start:stop] for field in batch))
+    blurred, sharp, names, indices = batch
+    return Batch(blurred[start:stop], sharp[start:stop], names[start:stop], indices[start:stop])
 
 
 def gradients(network: MIMOUNet, loss: Tensor) -> Tensor:
@@ -67,9 +71,10 @@ def ordinary(network: MIMOUNet, attachment: Attachment, loss: MultiScaleLoss, ba
     outputs, term = network(batch.blurred), attachment.term
     negatives = term.generator(batch.blurred, batch.sharp, term.level)
     with torch.no_grad():
-        positive, negative = term.features(batch.sharp), [f[None] for f in term.features(negatives[0])]
+        positive, negative = term.features(batch.sharp), [feature[None] for feature in term.features(negatives[0])]
     objective = term.objective(term.features(outputs[-1]), positive, negative).loss
-    return (loss(outputs, batch.sharp).total + WEIGHT * objective).mean()
+    found: Tensor = (loss(outputs, batch.sharp).total + WEIGHT * objective).mean()
+    return found
 
 
 @pytest.mark.parametrize("diagnose", [False, True])
@@ -126,7 +131,7 @@ def test_anchor_gradient_changes_at_stages_only(batch: Batch) -> None:
         found.append((attachment.stage, attachment.level, result.gradient))
     assert [stage for stage, _, _ in found] == [0, 1, 2, 2, 2]
     assert [level for _, level, _ in found] == [0, 0.25, 0.5, 0.5, 0.5]
-    same = [torch.equal(before[2], after[2]) for before, after in zip(found, found[1:], strict=False)]
+    same = [torch.equal(before[2], after[2]) for before, after in pairwise(found)]
     assert same == [False, False, True, True]
 
 
