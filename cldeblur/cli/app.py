@@ -18,8 +18,6 @@ from cldeblur.sweeps.directories import choose_directory, none_left_empty
 from cldeblur.sweeps.naming import job_folder, quoted
 from cldeblur.sweeps.preflight import Job, fixed_keys, jobs, sweep_words, swept_keys
 
-FAILED = 1
-REFUSED = 2
 COPY_OF_HYDRA = "multirun.yaml"
 
 
@@ -82,7 +80,7 @@ def _single(verb: str, words: Sequence[str], job: Job) -> int:
     tasks.EXIT_CODES.clear()
     with none_left_empty([directory]):
         _hydra(verb, [*words, f"hydra.run.dir={quoted(str(directory))}"])
-    return max(tasks.EXIT_CODES, default=FAILED)
+    return max(tasks.EXIT_CODES, default=tasks.FAILED)
 
 
 def _sweep(verb: str, words: Sequence[str], overrides: Sequence[str], found: Sequence[Job]) -> int:
@@ -104,10 +102,10 @@ def _sweep(verb: str, words: Sequence[str], overrides: Sequence[str], found: Seq
         finally:
             (folder / COPY_OF_HYDRA).unlink(missing_ok=True)
     if not any((directory / RECORD_FILE).is_file() for directory in directories):
-        return REFUSED
+        return tasks.REFUSED
     table, complete = sweep_table(folder, directories)
     print(table)
-    return 0 if complete else FAILED
+    return tasks.DONE if complete else tasks.FAILED
 
 
 def _job_directory(folder: Path, job: Job, overrides: Sequence[str]) -> Path:

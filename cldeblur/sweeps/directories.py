@@ -25,11 +25,6 @@ class Claim:
     earlier: RunRecord | None = None
     finished: bool = False
 
-    @property
-    def resumed(self) -> bool:
-        """Whether the job goes on with an earlier run."""
-        return self.earlier is not None and not self.finished
-
 
 def choose_directory(content: Mapping[str, Any], group: str) -> tuple[Path, str | None]:
     """The directory of a single run, and a word to the user about how it was chosen.

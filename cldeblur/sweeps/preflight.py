@@ -1,6 +1,5 @@
 """The jobs that a command line asks for, each composed and checked before the first one starts."""
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import MissingConfigException, OverrideParseException
+from hydra.errors import OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 
 from cldeblur.config.checks import checked
@@ -24,6 +23,7 @@ from cldeblur.config.loading import keys, resolved
 from cldeblur.config.schema import EvaluateConfig, TrainConfig
 from cldeblur.config.typos import did_you_mean, nearest
 from cldeblur.errors import Refused
+from cldeblur.sweeps.explaining import explained
 from cldeblur.sweeps.naming import register_resolvers
 
 OURS = {
@@ -216,36 +216,8 @@ def _compose(name: str, words: Sequence[str], known: Sequence[str]) -> DictConfi
     """Compose, and turn Hydra's several lines of error into one sentence."""
     try:
         return compose(name, overrides=list(words), return_hydra_config=True)
-    except MissingConfigException as error:
-        raise _no_such_option(error) from None
     except Exception as error:  # composing reads files of the user's; parser, Hydra and OmegaConf each have their own
-        raise Refused(_sentence(error, known)) from error
-
-
-def _no_such_option(error: MissingConfigException) -> Refused:
-    """The refusal of a group option that does not exist."""
-    group, _, option = str(error.missing_cfg_file).rpartition("/")
-    offered = [str(item) for item in error.options or []]
-    if not group:
-        return Refused(f"no config '{option}'{did_you_mean(option, offered)}")
-    nearest = did_you_mean(f"{group}={option}", [f"{group}={item}" for item in offered])
-    return Refused(f"no option '{group}={option}'{nearest or '; there are ' + ', '.join(offered)}")
-
-
-def _sentence(error: Exception, known: Sequence[str]) -> str:
-    """The first line of an error of Hydra's, with the key that it is about and the nearest that exists."""
-    text = str(error)
-    if match := re.search(r"You must specify '([^']+)'", text):
-        return f"{match[1]} is needed; give {match[1]}=…"
-    if match := re.search(r"Could not override '([^']+)'", text):
-        return f"no key '{match[1]}'{did_you_mean(match[1], known)}"
-    inner: BaseException = error
-    while inner.__cause__ is not None:
-        inner = inner.__cause__
-    if mark := getattr(inner, "problem_mark", None):
-        return f"{mark.name}, line {mark.line + 1}, is no YAML: {getattr(inner, 'problem', inner)}"
-    key = getattr(inner, "full_key", None)
-    return f"{key}: {str(inner).splitlines()[0]}" if key else text.splitlines()[0]
+        raise explained(error, known) from error
 
 
 def _container(config: DictConfig) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from cldeblur.errors import Refused
 from cldeblur.records import RECORD_FILE, read_record
 from cldeblur.sweeps.directories import (
     LOCK_FILE,
+    Claim,
     choose_directory,
     claim,
     depends_on_length,
@@ -106,13 +107,7 @@ def test_auto_with_nothing_to_resume_starts_afresh_and_says_so(content: Content)
 
 def test_an_empty_directory_is_claimed(content: Content, tmp_path: Path) -> None:
     for directory in (tmp_path, tmp_path / "not there"):
-        claimed = claim(directory, content, resume=False)
-        assert (claimed.directory, claimed.earlier, claimed.finished, claimed.resumed) == (
-            directory,
-            None,
-            False,
-            False,
-        )
+        assert claim(directory, content, resume=False) == Claim(directory)
 
 
 def test_a_directory_with_other_things_is_refused(content: Content, tmp_path: Path) -> None:
@@ -127,15 +122,13 @@ def test_an_unfinished_run_goes_on_only_when_asked_to(status: str, content: Cont
     with pytest.raises(Refused, match=f"that is {status}; add resume=auto"):
         claim(directory, content, resume=False)
     claimed = claim(directory, content, resume=True)
-    assert claimed.resumed
-    assert claimed.earlier == read_record(directory)
+    assert claimed == Claim(directory, read_record(directory))
 
 
 @pytest.mark.parametrize("resume", [False, True])
 def test_a_finished_run_answers_with_its_record(resume: bool, content: Content, make_run: MakeRun) -> None:
     claimed = claim(make_run(content, "completed"), content, resume)
     assert claimed.finished
-    assert not claimed.resumed
 
 
 def test_another_run_is_refused_with_what_differs(content: Content, make_run: MakeRun) -> None:
@@ -150,7 +143,7 @@ def test_words_and_places_may_change_on_a_resume(content: Content, make_run: Mak
     directory = make_run(content)
     other = deepcopy(content)
     other["run"]["notes"], other["data"]["root"], other["data"]["workers"] = "new words", "moved", 0
-    assert claim(directory, other, resume=True).resumed
+    assert claim(directory, other, resume=True) == Claim(directory, read_record(directory))
 
 
 def test_a_run_may_grow_where_nothing_depends_on_its_length(content: Content, make_run: MakeRun) -> None:
@@ -159,7 +152,7 @@ def test_a_run_may_grow_where_nothing_depends_on_its_length(content: Content, ma
     assert may_continue(directory, record, longer(content, epochs + 1))
     assert not may_continue(directory, record, longer(content, epochs - 1))
     assert not may_continue(directory, record, {**longer(content, epochs + 1), "seed": 9})
-    assert claim(directory, longer(content, epochs + 1), resume=True).resumed
+    assert claim(directory, longer(content, epochs + 1), resume=True) == Claim(directory, record)
     with pytest.raises(Refused, match="resume=auto"):
         claim(directory, longer(content, epochs + 1), resume=False)
 

@@ -35,7 +35,6 @@ SMALL = [
     "trainer.max_epochs=1",
     "protocol.metrics=[psnr]",
 ]
-IDLE = ("schedule.interval=1", "schedule.stages=2")
 
 
 class Train(Protocol):
@@ -69,10 +68,16 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(scope="session")
+def small_words() -> list[str]:
+    """Overrides that make a training take no time."""
+    return SMALL
+
+
 @pytest.fixture
-def small(pairs: Path, tmp_path: Path) -> list[str]:
-    """Overrides of a training that takes no time."""
-    return [*SMALL, f"data.root={pairs}", f"run.root={tmp_path / 'runs'}"]
+def small(small_words: list[str], pairs: Path, tmp_path: Path) -> list[str]:
+    """The same with places."""
+    return [*small_words, f"data.root={pairs}", f"run.root={tmp_path / 'runs'}"]
 
 
 @pytest.fixture

@@ -1,0 +1,101 @@
+"""The command as a process: signals, kills, several ranks, sweeps."""
+
+import csv
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from cldeblur.records import read_record
+
+LONG = ("trainer.max_epochs=60", "negatives=blend", "schedule.interval=15", "schedule.stages=4", "trainer.ema=0.9")
+TWO = ("trainer=ddp", "trainer.accelerator=cpu")
+PATIENCE = 150
+
+
+def rows(directory: Path) -> list[dict[str, float]]:
+    """The rows of a run's metrics.csv, but for what no two runs have alike; none where it is not there yet."""
+    path = directory / "metrics.csv"
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        found = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    return [{name: value for name, value in row.items() if name != "train/images_per_second"} for row in found]
+
+
+def wait_for_row(directory: Path, count: int, process: "subprocess.Popen[str]") -> None:
+    """Wait until a run has finished some epochs."""
+    end = time.monotonic() + PATIENCE
+    while len(rows(directory)) < count:
+        assert process.poll() is None, "the run has ended by itself"
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+@pytest.mark.long
+def test_killed_and_interrupted_run_ends_like_another(start: Any, tmp_path: Path, weights: Any) -> None:
+    straight, killed = tmp_path / "straight", tmp_path / "killed"
+    reference = start(*LONG, f"run.dir={straight}")
+    draw = random.Random(0)
+    ends = [signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGKILL, signal.SIGTERM]
+    for generation, number in enumerate(ends):
+        process = start(*LONG, f"run.dir={killed}", "resume=auto")
+        wait_for_row(killed, 10 * generation + draw.randint(2, 6), process)
+        time.sleep(draw.uniform(0, 0.1))
+        process.send_signal(number)
+        code = process.wait(PATIENCE)
+        record = read_record(killed)
+        if number == signal.SIGKILL:
+            assert (code, record.status) == (-signal.SIGKILL, "running")
+        else:
+            assert (code, record.status, record.exit_reason) == (75, "interrupted", f"Interrupted: {number.name}")
+    assert start(*LONG, f"run.dir={killed}", "resume=auto").wait(PATIENCE) == 0
+    assert reference.wait(PATIENCE) == 0
+    torch.testing.assert_close(weights(killed), weights(straight), rtol=0, atol=0)
+    assert rows(killed) == rows(straight)
+    assert [row["epoch"] for row in rows(killed)] == list(range(60))
+    assert len(read_record(killed).resumed_from) == len(ends)
+
+
+@pytest.mark.long
+def test_two_ranks_are_as_good_as_one(train: Any, start: Any, tmp_path: Path, weights: Any) -> None:
+    words = ("trainer.max_epochs=3", "negatives=blend", "schedule.stages=3", "data.global_batch=4", "trainer.ema=0.5")
+    alone, together = train("alone", *words), tmp_path / "together"
+    assert start(*TWO, *words, f"run.dir={together}").wait(PATIENCE) == 0
+    torch.testing.assert_close(weights(together), weights(alone), rtol=0, atol=1e-6)
+    for one, other in zip(rows(alone), rows(together), strict=True):
+        assert other == pytest.approx(one, rel=1e-5, abs=1e-6)
+    assert read_record(together).determinism["world_size"] == 2
+
+
+@pytest.mark.long
+def test_two_ranks_stop_together_and_go_on(start: Any, tmp_path: Path, weights: Any) -> None:
+    words = (*TWO, "trainer.max_epochs=20", "negatives=blend", "data.validation=[000,001,002]", "data.workers=1")
+    straight, resumed = tmp_path / "straight", tmp_path / "resumed"
+    assert start(*words, f"run.dir={straight}").wait(PATIENCE) == 0
+    process = start(*words, f"run.dir={resumed}")
+    wait_for_row(resumed, 4, process)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(PATIENCE) == 75
+    assert start(*words, f"run.dir={resumed}", "resume=auto").wait(PATIENCE) == 0
+    torch.testing.assert_close(weights(resumed), weights(straight), rtol=0, atol=1e-6)
+    for one, other in zip(rows(straight), rows(resumed), strict=True):
+        assert other == pytest.approx(one, rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.long
+def test_sweep_of_two_ranks_runs_its_own_jobs(start: Any, tmp_path: Path) -> None:
+    words = ("-m", "seed=1,2", "run.group=both", "trainer.max_epochs=2")
+    assert start(*words, *TWO).wait(PATIENCE) == 0
+    directories = sorted(path.parent for path in tmp_path.rglob("run.json"))
+    assert [path.parent for path in directories] == [tmp_path / "runs/sweeps/both"] * 2
+    for seed, directory in enumerate(directories, start=1):
+        record = read_record(directory)
+        assert directory.name.startswith(f"seed={seed}-")
+        assert (record.status, record.determinism["seed"], record.determinism["world_size"]) == ("completed", seed, 2)
+        assert [row["epoch"] for row in rows(directory)] == [0, 1]

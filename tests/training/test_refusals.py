@@ -1,0 +1,90 @@
+"""What cannot work is refused in one sentence, before an image is read, and leaves nothing behind."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from cldeblur.training import prepared
+
+BLEND = "negatives=blend"
+REFUSED = {
+    "interval too long": ((BLEND, "schedule.interval=5", "trainer.max_epochs=5"), "never reaches stage 1"),
+    "crop": (("data.crop=34",), "data.crop=34 is not a multiple of 4"),
+    "gains": ((BLEND, "trainer.max_epochs=9", "levels=gains", "schedule.stages=3"), "levels.gains"),
+    "tap weights": ((BLEND, "trainer.max_epochs=9", "features.tap_weights=[1.0,2.0]"), "features.tap_weights"),
+    "tap": ((BLEND, "trainer.max_epochs=9", "features.taps=[relu6_1]"), "relu6_1"),
+    "milestones": ((BLEND, "schedule=milestones", "trainer.max_epochs=9"), "schedule.milestones"),
+    "identity": (("backbone=identity",), "nothing to train"),
+    "initial weights": (("initial_weights=nowhere.ckpt",), "nowhere.ckpt"),
+    "features' weights": ((BLEND, "trainer.max_epochs=9", "features.weights=nowhere.pth"), "nowhere.pth"),
+    "shares": (("trainer.accumulate=3",), "data.global_batch=2 cannot be shared out"),
+    "optimiser": (("+optimizer.momentum=0.9",), "optimizer.momentum"),
+    "no GPU": (("trainer=gpu",), "trainer asks for 1 GPU(s), and 0 are there"),
+}
+
+
+@pytest.mark.parametrize(("words", "sentence"), REFUSED.values(), ids=REFUSED)
+def test_before_data(
+    words: tuple[str, ...],
+    sentence: str,
+    train: Any,
+    small: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if "trainer=gpu" in words:
+        monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    if "backbone=identity" in words:
+        small.remove("backbone.channels=4")
+    monkeypatch.setattr(prepared, "make_source", lambda *_: pytest.fail("data were looked for"))
+    directory = train("run", *words, code=2)
+    assert_refused(directory, sentence, capsys)
+
+
+def test_tap_deeper_than_the_file(train: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+
+    torch.save(
+        {
+            f"features.0.{kind}": torch.zeros(64, 3, 3, 3) if kind == "weight" else torch.zeros(64)
+            for kind in ("weight", "bias")
+        },
+        tmp_path / "shallow.pth",
+    )
+    words = (BLEND, "trainer.max_epochs=9", f"features.weights={tmp_path / 'shallow.pth'}", "features.taps=[relu2_1]")
+    assert_refused(train("run", *words, code=2), "shallow.pth", capsys)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("data.global_batch=9",), "data.global_batch is 9, but there are 8"),
+        (("data.crop=52",), "images are smaller than data.crop=52"),
+        (("data.root=nowhere",), "nowhere"),
+    ],
+)
+def test_of_data(words: tuple[str, ...], sentence: str, train: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert_refused(train("run", *words, code=2), sentence, capsys)
+
+
+def test_other_data_on_resume(train: Any, pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+
+    shutil.copytree(pairs, tmp_path / "copy")
+    directory = train("run", "trainer.max_epochs=1")
+    (tmp_path / "copy/train/sharp/001.png").write_bytes((pairs / "train/sharp/002.png").read_bytes())
+    words = (f"data.root={tmp_path / 'copy'}", "resume=auto", "trainer.max_epochs=2")
+    before = (directory / "run.json").read_bytes()
+    train("run", *words, code=2)
+    assert "are not those that the run began with" in capsys.readouterr().err
+    assert (directory / "run.json").read_bytes() == before
+
+
+def assert_refused(directory: Path, sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line on standard error, and no directory."""
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("cldeblur: ")
+    assert sentence in lines[0]
+    assert not directory.exists()
