@@ -23,6 +23,7 @@ REFUSED = {
     "shares": (("trainer.accumulate=3",), "data.global_batch=2 cannot be shared out"),
     "optimiser": (("+optimizer.momentum=0.9",), "optimizer.momentum"),
     "no GPU": (("trainer=gpu",), "trainer asks for 1 GPU(s), and 0 are there"),
+    "one GPU": (("trainer=ddp",), "trainer asks for 2 GPU(s), and 1 are there"),
 }
 
 
@@ -35,8 +36,7 @@ def test_before_data(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    if "trainer=gpu" in words:
-        monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: int("trainer=ddp" in words))
     if "backbone=identity" in words:
         small.remove("backbone.channels=4")
     monkeypatch.setattr(prepared, "make_source", lambda *_: pytest.fail("data were looked for"))
