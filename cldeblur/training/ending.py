@@ -8,13 +8,11 @@ import torch
 from torch import Tensor
 
 from cldeblur.checkpoints import load_published
-from cldeblur.config.targets import build
 from cldeblur.data.batch import Batch, Item, Split
 from cldeblur.data.crops import WholeImages
 from cldeblur.data.loading import whole_image_loader
 from cldeblur.evaluation.metrics import METRICS
 from cldeblur.evaluation.pictures import Cell, contact_sheet, to_picture
-from cldeblur.evaluation.protocol import Protocol
 from cldeblur.evaluation.restoration import restore
 from cldeblur.evaluation.results import Summary, summary_table
 from cldeblur.evaluation.run import PICTURES, describe, evaluate_items
@@ -35,7 +33,7 @@ def finish(run: PreparedRun, record: RunRecord, loggers: Sequence[RunLogger], de
     """Evaluate the last checkpoint on the test split, or on validation where there is none, and show it."""
     network = run.module.network
     load_published(network, run.directory / FOLDER / LAST)
-    protocol: Protocol = build("protocol", run.config.protocol, run.config.trust)
+    protocol = run.parts.protocol
     split: Split = "test"
     items = run.source.items("test")
     if not items:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
@@ -21,7 +22,7 @@ class OptimizerFactory:
     """Makes the optimiser of a config node, and the scheduler that the node holds under `scheduler`.
 
     Raises:
-        Refused: a class that is not allowed, or a key that it does not take.
+        Refused: a class that is not allowed, or a key or value that it does not take.
     """
 
     def __init__(self, node: Mapping[str, Any], max_epochs: int, trust: Sequence[str]) -> None:
@@ -31,6 +32,7 @@ class OptimizerFactory:
         self._trust = trust
         check_targets("optimizer", self._optimizer, trust)
         check_targets("optimizer.scheduler", self._scheduler, trust)
+        self([nn.Parameter(torch.zeros(1))])  # a value that they refuse shows here, and not when training begins
 
     def __call__(self, parameters: Iterable[nn.Parameter]) -> tuple[Optimizer, LRScheduler]:
         """Optimiser and scheduler for `parameters`."""

@@ -17,6 +17,7 @@ from cldeblur.contrast.schedules.schedule import Schedule
 from cldeblur.contrast.term import ContrastiveTerm
 from cldeblur.contrast.weighting import ConstantWeight, HeldRatio, Weighting
 from cldeblur.errors import Refused
+from cldeblur.evaluation.protocol import Protocol
 from cldeblur.losses.multi_scale import MultiScaleLoss
 from cldeblur.networks.outputs import as_outputs
 from cldeblur.training.attachment import Attachment
@@ -49,6 +50,7 @@ class Parts:
     loss: MultiScaleLoss
     optimization: OptimizerFactory
     contrastive: ContrastiveParts | None
+    protocol: Protocol
 
 
 def make_parts(config: TrainConfig) -> Parts:
@@ -62,6 +64,7 @@ def make_parts(config: TrainConfig) -> Parts:
         build("loss", config.loss, config.trust),
         OptimizerFactory(config.optimizer, config.trainer.max_epochs, config.trust),
         make_contrastive_parts(config) if chosen(config.negatives) else None,
+        make_protocol(config),
     )
 
 
@@ -112,6 +115,14 @@ def _refuse_misfit(network: nn.Module, multiple: int) -> None:
         raise Refused(f"the backbone fails on an image {tuple(image.shape)}: {error}") from error
     if found != tuple(image.shape):
         raise Refused(f"the backbone makes {found} of an image {tuple(image.shape)}; its last output must be as large")
+
+
+def make_protocol(config: TrainConfig) -> Protocol:
+    """How the last checkpoint will be scored."""
+    protocol: Protocol = build("protocol", config.protocol, config.trust)
+    if "psnr" not in protocol.metrics:
+        raise Refused("protocol.metrics must hold psnr, by which runs are compared")
+    return protocol
 
 
 def make_contrastive_parts(config: TrainConfig) -> ContrastiveParts:

@@ -22,6 +22,9 @@ REFUSED = {
     "features' weights": ((BLEND, "trainer.max_epochs=9", "features.weights=nowhere.pth"), "nowhere.pth"),
     "shares": (("trainer.accumulate=3",), "data.global_batch=2 cannot be shared out"),
     "optimiser": (("+optimizer.momentum=0.9",), "optimizer.momentum"),
+    "rate": (("optimizer.lr=-1",), "optimizer: Invalid learning rate"),
+    "metric": (("protocol.metrics=[psnr,sim]",), "protocol.metrics"),
+    "no PSNR": (("protocol.metrics=[ssim_3d]",), "protocol.metrics must hold psnr"),
     "no GPU": (("trainer=gpu",), "trainer asks for 1 GPU(s), and 0 are there"),
     "one GPU": (("trainer=ddp",), "trainer asks for 2 GPU(s), and 1 are there"),
 }

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from cldeblur.records import read_record
-from cldeblur.training import ending
+from cldeblur.training import ending, prepared
 from cldeblur.training.recorder import METRICS_FILE
 
 RECIPE = ("trainer.max_epochs=4", "backbone.dropout=0.2", "optimizer.scheduler.milestones=[2]")
@@ -100,6 +100,11 @@ def test_interrupted_in_the_evaluation_at_the_end(
     train("run", "resume=auto")
     assert read_record(directory).status == "completed"
     assert len(rows(directory)) == 1
+
+
+def test_interrupted_before_anything_is_written(train: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepared, "make_source", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    assert not train("run", code=75).exists()
 
 
 def test_finished_run_is_left_alone(train: Any, capsys: pytest.CaptureFixture[str]) -> None:
