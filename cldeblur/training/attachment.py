@@ -1,6 +1,6 @@
 """The contrastive term joined to a training step: weight, one backward through the network, and what is logged."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, Self
 
 import torch
@@ -12,18 +12,10 @@ from cldeblur.contrast.schedules.schedule import Schedule
 from cldeblur.contrast.term import ContrastiveTerm
 from cldeblur.contrast.weighting import Weighting
 from cldeblur.data.batch import Batch
-from cldeblur.losses.multi_scale import LossTerms, MultiScaleLoss
+from cldeblur.losses.multi_scale import MultiScaleLoss
 from cldeblur.training.meters import EpochMeter, sum_over_ranks
-from cldeblur.training.observation import Observation, note
-
-
-@dataclass
-class Step:
-    """One micro-batch: the loss to differentiate, and the real values (N,) of its terms."""
-
-    loss: Tensor
-    terms: LossTerms
-    contrast: Tensor
+from cldeblur.training.observation import Observation, note, with_gradient_ratio
+from cldeblur.training.step import Step
 
 
 class Attachment:
@@ -101,6 +93,10 @@ class Attachment:
         seen = Observation(restored, batch.sharp, weight, pixel_norms, combined, result)
         note(meter, seen, self.term.features.taps)
         return Step(surrogate, terms, result.loss)
+
+    def summary(self, means: Mapping[str, float]) -> dict[str, float]:
+        """An epoch's means, with its gradient ratio, stage and level."""
+        return {**with_gradient_ratio(means), "contrast/stage": self.stage, "contrast/level": self.level}
 
     def finish_step(self) -> None:
         """Take the norms of an optimiser step into the running means, over all ranks."""

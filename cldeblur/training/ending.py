@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -17,11 +18,13 @@ from cldeblur.evaluation.restoration import restore
 from cldeblur.evaluation.results import Summary, summary_table
 from cldeblur.evaluation.run import PICTURES, describe, evaluate_items
 from cldeblur.records import RunRecord
-from cldeblur.training.attachment import Attachment
 from cldeblur.training.checkpointing import BEST, FOLDER, LAST
 from cldeblur.training.prepared import PreparedRun
 from cldeblur.training.recorder import METRICS_FILE
 from cldeblur.training.wandb import RunLogger
+
+if TYPE_CHECKING:
+    from cldeblur.training.attachment import Attachment
 
 logger = logging.getLogger(__name__)
 CONTACT_SHEET = "contact_sheet.png"
@@ -59,11 +62,11 @@ def draw_contact_sheet(run: PreparedRun, items: Sequence[Item], device: torch.de
     contact_sheet(rows, ["blurred", *stages, "restored", "sharp"], path)
 
 
-def _title(attachment: Attachment, stage: int) -> str:
+def _title(attachment: "Attachment", stage: int) -> str:
     return f"negative, stage {stage}, level {attachment.levels.level(stage, attachment.schedule.stages):.2f}"
 
 
-def _row(run: PreparedRun, attachment: Attachment | None, batch: Batch, device: torch.device) -> list[Cell]:
+def _row(run: PreparedRun, attachment: "Attachment | None", batch: Batch, device: torch.device) -> list[Cell]:
     """One image: the middle of it, at its own size."""
     restored = _middle(restore(run.module.network, batch.blurred.to(device)).cpu())
     blurred, sharp = _middle(batch.blurred), _middle(batch.sharp)

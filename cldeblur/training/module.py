@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import lightning.pytorch as lightning
 import torch
@@ -17,9 +17,11 @@ from cldeblur.evaluation.metrics import METRICS
 from cldeblur.evaluation.restoration import restore
 from cldeblur.losses.multi_scale import MultiScaleLoss
 from cldeblur.networks.outputs import as_outputs
-from cldeblur.training.attachment import Attachment, Step
 from cldeblur.training.meters import EpochMeter
-from cldeblur.training.observation import with_gradient_ratio
+from cldeblur.training.step import Step
+
+if TYPE_CHECKING:
+    from cldeblur.training.attachment import Attachment
 
 logger = logging.getLogger(__name__)
 Optimization = Callable[[Iterable[nn.Parameter]], tuple[Optimizer, LRScheduler]]
@@ -49,7 +51,7 @@ class DeblurModule(lightning.LightningModule):
         loss: MultiScaleLoss,
         optimization: Optimization,
         description: dict[str, Any],
-        attachment: Attachment | None = None,
+        attachment: "Attachment | None" = None,
         seed: int = 0,
         skip_non_finite: bool = False,
     ) -> None:
@@ -131,8 +133,7 @@ class DeblurModule(lightning.LightningModule):
         self.meter.reset()
         self.validation_meter.reset()
         if self.attachment is not None:
-            found = with_gradient_ratio(found)
-            found |= {"contrast/stage": self.attachment.stage, "contrast/level": self.attachment.level}
+            found = self.attachment.summary(found)
         return found
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

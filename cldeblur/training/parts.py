@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -10,36 +11,17 @@ from cldeblur import __version__
 from cldeblur.checkpoints import load_published
 from cldeblur.config.schema import TrainConfig
 from cldeblur.config.targets import build, chosen
-from cldeblur.contrast.levels.curve import LevelCurve
-from cldeblur.contrast.levels.scale import matching_note
-from cldeblur.contrast.negatives.generator import Generator
-from cldeblur.contrast.schedules.schedule import Schedule
-from cldeblur.contrast.term import ContrastiveTerm
-from cldeblur.contrast.weighting import ConstantWeight, HeldRatio, Weighting
 from cldeblur.errors import Refused
 from cldeblur.evaluation.protocol import Protocol
 from cldeblur.losses.multi_scale import MultiScaleLoss
 from cldeblur.networks.outputs import as_outputs
-from cldeblur.training.attachment import Attachment
 from cldeblur.training.module import DeblurModule
 from cldeblur.training.optimization import OptimizerFactory
 
+if TYPE_CHECKING:
+    from cldeblur.training.contrastive import ContrastiveParts
+
 SMALL_SIDE = 32
-
-
-@dataclass(frozen=True)
-class ContrastiveParts:
-    """The contrastive part of a run but for its weight, which depends on the length of an epoch."""
-
-    term: ContrastiveTerm
-    schedule: Schedule
-    levels: LevelCurve
-
-    @property
-    def notes(self) -> list[str]:
-        """What the user should know about it."""
-        said = [self.term.features.note, matching_note(self.term.generator, self.levels.match)]
-        return [note for note in said if note]
 
 
 @dataclass(frozen=True)
@@ -49,7 +31,7 @@ class Parts:
     network: nn.Module
     loss: MultiScaleLoss
     optimization: OptimizerFactory
-    contrastive: ContrastiveParts | None
+    contrastive: "ContrastiveParts | None"
     protocol: Protocol
 
 
@@ -63,7 +45,7 @@ def make_parts(config: TrainConfig) -> Parts:
         make_network(config),
         build("loss", config.loss, config.trust),
         OptimizerFactory(config.optimizer, config.trainer.max_epochs, config.trust),
-        make_contrastive_parts(config) if chosen(config.negatives) else None,
+        _contrastive_parts(config),
         make_protocol(config),
     )
 
@@ -72,13 +54,7 @@ def make_module(parts: Parts, config: TrainConfig, config_hash: str, steps_an_ep
     """The LightningModule of a run; `config_hash` goes into its checkpoints."""
     attachment = None
     if parts.contrastive is not None:
-        attachment = Attachment(
-            parts.contrastive.term,
-            make_weighting(config, steps_an_epoch),
-            parts.contrastive.schedule,
-            parts.contrastive.levels,
-            config.contrast.diagnosed_batches,
-        )
+        attachment = parts.contrastive.attached(config, steps_an_epoch)
     return DeblurModule(
         parts.network,
         parts.loss,
@@ -125,36 +101,10 @@ def make_protocol(config: TrainConfig) -> Protocol:
     return protocol
 
 
-def make_contrastive_parts(config: TrainConfig) -> ContrastiveParts:
-    """Features, generator, objective, schedule and level curve, if they fit together."""
-    generator: Generator = build("negatives", config.negatives, config.trust)
-    schedule: Schedule = build("schedule", config.schedule, config.trust, max_epochs=config.trainer.max_epochs)
-    levels: LevelCurve = build("levels", config.levels, config.trust)
-    levels.levels(schedule.stages)
-    _refuse_idle_schedule(config, generator, schedule)
-    features = build("features", _without(config.features, "tap_weights"), config.trust)
-    objective = build("objective", config.objective, config.trust, tap_weights=config.features["tap_weights"])
-    return ContrastiveParts(ContrastiveTerm(features, generator, objective), schedule, levels)
+def _contrastive_parts(config: TrainConfig) -> "ContrastiveParts | None":
+    """The contrastive part, where there are negatives; a plain run does not even import it."""
+    if not chosen(config.negatives):
+        return None
+    from cldeblur.training.contrastive import make_contrastive_parts
 
-
-def make_weighting(config: TrainConfig, steps_an_epoch: int) -> Weighting:
-    """The weight of the contrastive term."""
-    contrast = config.contrast
-    warmup = contrast.warmup_epochs * steps_an_epoch
-    if contrast.gradient_ratio is not None:
-        return HeldRatio(contrast.gradient_ratio, warmup, contrast.max_ratio)
-    return ConstantWeight(contrast.weight or 0.0, warmup, contrast.max_ratio)
-
-
-def _refuse_idle_schedule(config: TrainConfig, generator: Generator, schedule: Schedule) -> None:
-    """Refuse a run that ends before its negatives get sharper."""
-    last = schedule.stage(config.trainer.max_epochs - 1)
-    if generator.uses_level and schedule.stages > 1 and last == 0 and not config.trainer.fast_dev_run:
-        raise Refused(
-            f"the schedule never reaches stage 1 within trainer.max_epochs={config.trainer.max_epochs}: "
-            "shorten schedule.interval, or choose negatives=blurred"
-        )
-
-
-def _without(node: dict[str, object], key: str) -> dict[str, object]:
-    return {name: value for name, value in node.items() if name != key}
+    return make_contrastive_parts(config)

@@ -1,10 +1,12 @@
 """The callback that advances the negatives' stage."""
 
 import logging
+from typing import TYPE_CHECKING
 
 import lightning.pytorch as lightning
 
-from cldeblur.training.attachment import Attachment
+if TYPE_CHECKING:
+    from cldeblur.training.attachment import Attachment
 
 logger = logging.getLogger(__name__)
 PATIENCE = 3
@@ -18,7 +20,7 @@ class StageCallback(lightning.Callback):
     never told of that epoch's start.
     """
 
-    def __init__(self, attachment: Attachment) -> None:
+    def __init__(self, attachment: "Attachment") -> None:
         self._attachment = attachment
         self._epochs_of_concern = 0
 

@@ -1,5 +1,7 @@
 """One walk back through the network gives the gradient of the ordinary sum of both terms."""
 
+import subprocess
+import sys
 from itertools import pairwise
 from typing import Any
 
@@ -199,3 +201,9 @@ def test_meter_leaves_out_what_is_not_finite() -> None:
     assert meter.results() == {"mean": 2.0}
     meter.reset()
     assert meter.results() == {}
+
+
+def test_a_plain_run_imports_nothing_of_the_contrastive_part() -> None:
+    program = "import cldeblur.training.run, sys; print(*(m for m in sys.modules if m.startswith('cldeblur.contrast')))"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == []

@@ -1,0 +1,69 @@
+"""The contrastive part of a run, from its config. Imported only where a run has negatives."""
+
+from dataclasses import dataclass
+
+from cldeblur.config.schema import TrainConfig
+from cldeblur.config.targets import build
+from cldeblur.contrast.levels.curve import LevelCurve
+from cldeblur.contrast.levels.scale import matching_note
+from cldeblur.contrast.negatives.generator import Generator
+from cldeblur.contrast.schedules.schedule import Schedule
+from cldeblur.contrast.term import ContrastiveTerm
+from cldeblur.contrast.weighting import ConstantWeight, HeldRatio, Weighting
+from cldeblur.errors import Refused
+from cldeblur.training.attachment import Attachment
+
+
+@dataclass(frozen=True)
+class ContrastiveParts:
+    """The contrastive part of a run but for its weight, which depends on the length of an epoch."""
+
+    term: ContrastiveTerm
+    schedule: Schedule
+    levels: LevelCurve
+
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know about it."""
+        said = [self.term.features.note, matching_note(self.term.generator, self.levels.match)]
+        return [note for note in said if note]
+
+    def attached(self, config: TrainConfig, steps_an_epoch: int) -> Attachment:
+        """The part joined to training steps, with the weight that the config asks for."""
+        weighting = make_weighting(config, steps_an_epoch)
+        return Attachment(self.term, weighting, self.schedule, self.levels, config.contrast.diagnosed_batches)
+
+
+def make_contrastive_parts(config: TrainConfig) -> ContrastiveParts:
+    """Features, generator, objective, schedule and level curve, if they fit together."""
+    generator: Generator = build("negatives", config.negatives, config.trust)
+    schedule: Schedule = build("schedule", config.schedule, config.trust, max_epochs=config.trainer.max_epochs)
+    levels: LevelCurve = build("levels", config.levels, config.trust)
+    levels.levels(schedule.stages)
+    _refuse_idle_schedule(config, generator, schedule)
+    features = build("features", _without(config.features, "tap_weights"), config.trust)
+    objective = build("objective", config.objective, config.trust, tap_weights=config.features["tap_weights"])
+    return ContrastiveParts(ContrastiveTerm(features, generator, objective), schedule, levels)
+
+
+def make_weighting(config: TrainConfig, steps_an_epoch: int) -> Weighting:
+    """The weight of the contrastive term."""
+    contrast = config.contrast
+    warmup = contrast.warmup_epochs * steps_an_epoch
+    if contrast.gradient_ratio is not None:
+        return HeldRatio(contrast.gradient_ratio, warmup, contrast.max_ratio)
+    return ConstantWeight(contrast.weight or 0.0, warmup, contrast.max_ratio)
+
+
+def _refuse_idle_schedule(config: TrainConfig, generator: Generator, schedule: Schedule) -> None:
+    """Refuse a run that ends before its negatives get sharper."""
+    last = schedule.stage(config.trainer.max_epochs - 1)
+    if generator.uses_level and schedule.stages > 1 and last == 0 and not config.trainer.fast_dev_run:
+        raise Refused(
+            f"the schedule never reaches stage 1 within trainer.max_epochs={config.trainer.max_epochs}: "
+            "shorten schedule.interval, or choose negatives=blurred"
+        )
+
+
+def _without(node: dict[str, object], key: str) -> dict[str, object]:
+    return {name: value for name, value in node.items() if name != key}
