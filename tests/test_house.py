@@ -19,7 +19,7 @@ FLOORS = (
     ("records",),
     ("environment",),
     ("config",),
-    ("launching",),
+    ("launching", "stopping"),
     ("data", "networks", "losses", "contrast"),
     ("checkpoints",),
     ("evaluation",),

@@ -13,7 +13,13 @@ from cldeblur.cli.main import main
 
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
-COMMANDS = [line for kind, text in BLOCKS if kind == "sh" for line in text.splitlines() if line.startswith("cldeblur")]
+COMMANDS = [
+    line.removeprefix("python -m ")
+    for kind, text in BLOCKS
+    if kind == "sh"
+    for line in text.splitlines()
+    if line.startswith(("cldeblur", "python -m cldeblur"))
+]
 SMALL = ["data.workers=0"]
 SMALL_TRAINING = [
     "trainer.accelerator=cpu",

@@ -12,14 +12,18 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from cldeblur.config.checks import checked
+from cldeblur.config.folder import PACKAGE
+from cldeblur.config.identity import code_fingerprint
 from cldeblur.config.loading import resolved
 from cldeblur.config.schema import TrainConfig
-from cldeblur.errors import Refused
+from cldeblur.errors import Failed, Refused
 from cldeblur.launching import Launch
+from cldeblur.stopping import Interrupted
 from cldeblur.sweeps.directories import claim, locked
 from cldeblur.sweeps.naming import register_resolvers
 
 DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 75
+MOST_NAMED = 5
 EXIT_CODES: list[int] = []
 
 register_resolvers()
@@ -74,6 +78,8 @@ def _run(verb: str, content: dict[str, Any], directory: Path) -> float | None:
     sweeping = state.mode == RunMode.MULTIRUN
     config = checked(verb, content)
     taken = claim(directory, content, resume=sweeping or content.get("resume") is not None)
+    if taken.earlier is not None:
+        _warn_of_other_code(taken.earlier.code)
     if taken.finished:
         print(f"already finished: {directory}")
         return None
@@ -102,13 +108,23 @@ def _run(verb: str, content: dict[str, Any], directory: Path) -> float | None:
     return evaluate_checkpoint(config, launch)
 
 
+def _warn_of_other_code(code: dict[str, str]) -> None:
+    """Say which files of the code are not those that a run was made with."""
+    present = code_fingerprint(PACKAGE)
+    other = sorted(name for name in {*code, *present} if code.get(name) != present.get(name))
+    if code and other:
+        named = ", ".join(other[:MOST_NAMED]) + (
+            f" and {len(other) - MOST_NAMED} more" if len(other) > MOST_NAMED else ""
+        )
+        print(f"cldeblur: warning: the run was made with other code: {named}", file=sys.stderr)
+
+
 def _report(error: Exception) -> None:
     """Tell of a job's failure; with a traceback where it is a defect of ours, or asked for."""
-    expected = type(error).__name__ == "Diverged"
-    if not expected or os.environ.get("HYDRA_FULL_ERROR") == "1":
+    if not isinstance(error, Failed) or os.environ.get("HYDRA_FULL_ERROR") == "1":
         traceback.print_exc()
     print(f"cldeblur: failed: {error}", file=sys.stderr)
 
 
 def _is_interruption(error: BaseException) -> bool:
-    return isinstance(error, KeyboardInterrupt | SystemExit) or type(error).__name__ == "Interrupted"
+    return isinstance(error, KeyboardInterrupt | SystemExit | Interrupted)

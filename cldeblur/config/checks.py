@@ -10,6 +10,7 @@ from cldeblur.errors import Refused
 
 ACCELERATORS = ("auto", "cpu", "gpu")
 PRECISIONS = (32, "32", "bf16-mixed", "16-mixed")
+LOGGER_MODES = ("auto", "online", "offline")
 FLIPS = ("none", "horizontal", "all")
 
 
@@ -30,6 +31,9 @@ def _training(config: TrainConfig) -> Iterator[str]:
     yield from _trainer(config.trainer)
     if config.detect not in ("stop", "skip"):
         yield f"detect must be stop or skip, not {config.detect}"
+    mode = config.logger.get("mode", "auto")
+    if mode not in LOGGER_MODES:
+        yield f"logger.mode must be one of {', '.join(LOGGER_MODES)}, not {mode}"
     if config.seed < 0:
         yield f"seed must not be negative; it is {config.seed}"
     share = config.trainer.devices * config.trainer.num_nodes * config.trainer.accumulate

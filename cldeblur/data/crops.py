@@ -1,5 +1,6 @@
 """Items as tensors: random crops to train on, and whole images."""
 
+import zlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -83,7 +84,8 @@ class TrainingCrops(Dataset[Sample]):
 class WholeImages(Dataset[Sample]):
     """Pairs as they are, to score networks on.
 
-    Synthetic blur depends on the index alone, and on no run's seed: what is compared must be scored on the same images.
+    Synthetic blur depends on an item's name alone, on no run's seed and no place in a list: what is compared must be
+    scored on the same images.
 
     Args:
         source: Reads the pairs.
@@ -100,7 +102,7 @@ class WholeImages(Dataset[Sample]):
     def __getitem__(self, index: int) -> Sample:
         """Give blurred and sharp (3,H,W), the name and the index."""
         item = self.items[index]
-        blurred, sharp = self.source.read(item, None, (SCORING_SEED, index))
+        blurred, sharp = self.source.read(item, None, (SCORING_SEED, zlib.crc32(item.name.encode())))
         return _to_tensor(blurred), _to_tensor(sharp), item.name, index
 
 

@@ -26,9 +26,10 @@ from cldeblur.evaluation.evaluate import ImageResult, evaluate
 from cldeblur.evaluation.pictures import save_picture
 from cldeblur.evaluation.protocol import Protocol
 from cldeblur.evaluation.results import Summary, summarise, summary_table, write_results
-from cldeblur.launching import Launch, begin, list_outputs, logged
+from cldeblur.launching import LOG_FILE, Launch, begin, list_outputs, logged
 from cldeblur.networks.cost import count_parameters, multiply_adds
 from cldeblur.records import RunRecord
+from cldeblur.stopping import interruptible, recorded
 
 logger = logging.getLogger(__name__)
 RESULTS = "results"
@@ -45,31 +46,24 @@ def evaluate_checkpoint(config: EvaluateConfig, launch: Launch) -> float:
     Raises:
         Refused: the checkpoint, the network or the data are not to be had.
     """
-    network = load_network(config)
-    protocol: Protocol = build("protocol", config.protocol, config.trust)
-    source = make_source(config.data, config.trust)
-    items = test_items(source)
-    began = time.monotonic()
-    with logged(launch.directory):
-        record = begin(launch, config.run)
-        try:
-            summary = _evaluate(config, launch.directory, network, protocol, source, items)
-        except BaseException as error:
-            interrupted = not isinstance(error, Exception)
-            record.end(
-                launch.directory,
-                "interrupted" if interrupted else "failed",
-                f"{type(error).__name__}: {error}",
-            )
-            raise
-        describe(record, protocol, config.data.name, "test", summary)
-        record.data = [data_record("test", config.data.name, str(config.data.root), items, source.synthetic)]
-        record.model = model_record(network, (config.backbone or {}).get("_target_"))
-        record.init = _origin(config.checkpoint)
-        record.determinism = determinism(config.data.workers)
-        record.cost = {"wall_s": time.monotonic() - began, "peak_rss_mb": peak_memory_mb()}
-        record.outputs = list_outputs(launch.directory)
-        record.end(launch.directory, "completed")
+    with interruptible():
+        network = load_network(config)
+        protocol: Protocol = build("protocol", config.protocol, config.trust)
+        source = make_source(config.data, config.trust)
+        items = test_items(source)
+        began = time.monotonic()
+        with logged(launch.directory):
+            record = begin(launch, config.run)
+            with recorded(record, launch.directory, launch.directory / LOG_FILE):
+                summary = _evaluate(config, launch.directory, network, protocol, source, items)
+                describe(record, protocol, config.data.name, "test", summary)
+                record.data = [data_record("test", config.data.name, str(config.data.root), items, source.synthetic)]
+                record.model = model_record(network, (config.backbone or {}).get("_target_"))
+                record.init = _origin(config.checkpoint)
+                record.determinism = determinism(config.data.workers)
+                record.cost = {"wall_s": time.monotonic() - began, "peak_rss_mb": peak_memory_mb()}
+                record.outputs = list_outputs(launch.directory)
+            record.end(launch.directory, "completed")
     return summary.overall.restored["psnr"].mean
 
 

@@ -85,6 +85,8 @@ def claim(directory: Path, content: Mapping[str, Any], resume: bool) -> Claim:
     if not may_continue(directory, record, content):
         raise Refused(f"{directory} holds another run ({_difference(directory, content)})")
     finished = record.status == "completed" and record.config["hash"] == config_hash(content)
+    if record.task == "evaluate" and not finished:
+        return Claim(directory)
     if not finished and not resume:
         raise Refused(
             f"{directory} holds a run of this config that is {record.status}; add resume=auto to go on with it"

@@ -36,6 +36,7 @@ def finish(run: PreparedRun, record: RunRecord, loggers: Sequence[RunLogger], de
     """Evaluate the last checkpoint on the test split, or on validation where there is none, and show it."""
     network = run.module.network
     load_published(network, run.directory / FOLDER / LAST)
+    network.eval()
     protocol = run.parts.protocol
     split: Split = "test"
     items = run.source.items("test")

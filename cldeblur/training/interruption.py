@@ -2,23 +2,17 @@
 
 import logging
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import lightning.pytorch as lightning
 
+from cldeblur.stopping import SIGNALS, Interrupted
 from cldeblur.training.checkpointing import FOLDER, LAST
 
 logger = logging.getLogger(__name__)
 OTHERS_ASKED = "another rank was asked to stop"
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
-
-
-class Interrupted(BaseException):
-    """The run was asked to stop, and can be resumed. No error, so nothing that catches errors may swallow it."""
 
 
 class GracefulStop(lightning.Callback):
@@ -69,25 +63,3 @@ class GracefulStop(lightning.Callback):
     def _leave(self, trainer: lightning.Trainer) -> None:
         trainer.save_checkpoint(self._path)
         raise Interrupted(self._asked or OTHERS_ASKED)
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Turn SIGTERM, SIGUSR1 and Ctrl-C into `Interrupted` where there is nothing to save."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        del frame
-        raise Interrupted(signal.Signals(number).name)
-
-    with _handlers(stop):
-        yield
-
-
-@contextmanager
-def _handlers(handler: Callable[[int, FrameType | None], Any]) -> Iterator[None]:
-    before = {number: signal.signal(number, handler) for number in SIGNALS}
-    try:
-        yield
-    finally:
-        for number, former in before.items():
-            signal.signal(number, former)

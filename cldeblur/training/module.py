@@ -1,6 +1,7 @@
 """The LightningModule: a network, its loss, and, where there are negatives, the contrastive attachment."""
 
 import logging
+import math
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,6 +14,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from cldeblur.data.batch import Batch
+from cldeblur.errors import Failed
 from cldeblur.evaluation.metrics import METRICS
 from cldeblur.evaluation.restoration import restore
 from cldeblur.losses.multi_scale import MultiScaleLoss
@@ -28,8 +30,10 @@ Optimization = Callable[[Iterable[nn.Parameter]], tuple[Optimizer, LRScheduler]]
 VALIDATION_METRICS = {"psnr": "psnr", "ssim": "ssim_skimage_gauss"}
 
 
-class Diverged(RuntimeError):
+class Diverged(Failed):
     """A loss that is not finite; says at which step, in which term, on which images."""
+
+    status = "diverged"
 
 
 class DeblurModule(lightning.LightningModule):
@@ -121,15 +125,22 @@ class DeblurModule(lightning.LightningModule):
                 self._blurred_scores[name] = _scores(batch.blurred[place], sharp)
             for metric, value in _scores(restored[place], sharp).items():
                 self.validation_meter.add(f"val/{metric}", _number(value))
+                self.validation_meter.add("val/finite", _number(math.isfinite(value)))
                 self.validation_meter.add(f"val/blurred_{metric}", _number(self._blurred_scores[name][metric]))
 
     def on_validation_epoch_end(self) -> None:
         """Make the mean PSNR known to the callback that keeps the best checkpoint."""
-        self.log("val/psnr", self.validation_meter.results()["val/psnr"], logger=False)
+        means = self.validation_meter.results()
+        if means["val/finite"] < 1:
+            raise Diverged(
+                f"epoch {self.current_epoch}: {1 - means['val/finite']:.0%} of the validation scores are no number"
+            )
+        self.log("val/psnr", means["val/psnr"], logger=False)
 
     def epoch_results(self) -> dict[str, float]:
         """All means of the epoch, by their logged names; begins a new epoch. Every rank must ask."""
         found = {**self.meter.results(), **self.validation_meter.results()}
+        found.pop("val/finite", None)
         self.meter.reset()
         self.validation_meter.reset()
         if self.attachment is not None:

@@ -1,5 +1,6 @@
 """From a typed config to the parts of a run. Everything here is checked before any image is read."""
 
+import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,7 +87,7 @@ def _refuse_misfit(network: nn.Module, multiple: int) -> None:
     side = multiple * -(-SMALL_SIDE // multiple)
     image = torch.zeros(1, 3, side, side)
     try:
-        found = tuple(as_outputs(network(image))[-1].shape)
+        found = tuple(as_outputs(copy.deepcopy(network).eval()(image))[-1].shape)
     except (RuntimeError, TypeError) as error:
         raise Refused(f"the backbone fails on an image {tuple(image.shape)}: {error}") from error
     if found != tuple(image.shape):

@@ -63,6 +63,8 @@ def prepare(config: TrainConfig, directory: Path, identity: str) -> PreparedRun:
     parts = make_parts(config)
     accelerator(config.trainer)
     source = make_source(config.data, config.trust)
+    # Its files are checked now: after weeks of training is no time to find one broken.
+    source.items("test")
     section = config.data
     data = DeblurData(
         source,

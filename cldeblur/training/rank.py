@@ -4,7 +4,7 @@ import logging
 import sys
 from pathlib import Path
 
-from cldeblur.training.interruption import Interrupted
+from cldeblur.stopping import Interrupted
 from cldeblur.training.module import Diverged
 from cldeblur.training.run import train_rank
 

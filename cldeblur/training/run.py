@@ -2,7 +2,6 @@
 
 import logging
 import time
-import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,11 @@ from cldeblur.config.targets import build, chosen
 from cldeblur.environment import determinism
 from cldeblur.errors import Refused
 from cldeblur.evaluation.run import model_record
-from cldeblur.launching import CONFIG_FILE, Launch, begin, list_outputs, logged
+from cldeblur.launching import CONFIG_FILE, LOG_FILE, Launch, begin, list_outputs, logged
 from cldeblur.records import RunRecord
+from cldeblur.stopping import interruptible, recorded
 from cldeblur.training.checkpointing import last_checkpoint
 from cldeblur.training.ending import finish
-from cldeblur.training.interruption import interruptible
-from cldeblur.training.module import Diverged
 from cldeblur.training.prepared import PreparedRun, fit, prepare
 from cldeblur.training.trainer import make_trainer
 from cldeblur.training.wandb import RunLogger
@@ -47,11 +45,8 @@ def train(config: TrainConfig, launch: Launch) -> float | None:
         with logged(launch.directory):
             record = begin(launch, config.run)
             record.data = described
-            try:
+            with recorded(record, launch.directory, launch.directory / LOG_FILE):
                 _work(run, launch, record)
-            except BaseException as error:
-                _end_early(record, launch.directory, error)
-                raise
     best: float | None = record.metrics.get("best", {}).get("value")
     return best
 
@@ -77,9 +72,10 @@ def _work(run: PreparedRun, launch: Launch, record: RunRecord) -> None:
     except BaseException:
         _close(loggers, failed=True)
         raise
+    finally:
+        wall = (record.cost.get("wall_s") or 0.0) + time.monotonic() - began
+        record.cost |= {"wall_s": wall, "device_hours": wall * trainer.world_size / 3600}
     _close(loggers, failed=False)
-    wall = (record.cost.get("wall_s") or 0.0) + time.monotonic() - began
-    record.cost |= {"wall_s": wall, "device_hours": wall * trainer.world_size / 3600}
     record.outputs = list_outputs(run.directory)
     record.end(run.directory, "completed")
 
@@ -162,14 +158,3 @@ def _refuse_other_data(launch: Launch, described: list[dict[str, Any]]) -> None:
     for entry in described:
         if before.get(entry["split"], entry["fingerprint"]) != entry["fingerprint"]:
             raise Refused(f"the {entry['split']} data in {entry['root']} are not those that the run began with")
-
-
-def _end_early(record: RunRecord, directory: Path, error: BaseException) -> None:
-    """Note in record and log why a run ended before it was done."""
-    if isinstance(error, Diverged):
-        record.end(directory, "diverged", str(error))
-    elif isinstance(error, Exception):
-        logger.debug("%s", traceback.format_exc())
-        record.end(directory, "failed", f"{type(error).__name__}: {error}")
-    else:
-        record.end(directory, "interrupted", f"{type(error).__name__}: {error}")

@@ -44,7 +44,7 @@ def make_trainer(
         "gradient_clip_val": config.gradient_clip,
         "deterministic": config.deterministic,
         "benchmark": not config.deterministic,
-        "check_val_every_n_epoch": config.validate_every,
+        "check_val_every_n_epoch": min(config.validate_every, config.max_epochs),
         "callbacks": [*averaging, *callbacks, *_progress(), *checkpoint_callbacks(directory)],
         "plugins": [AtomicCheckpointIO(), *_cluster()],
         "logger": loggers,

@@ -9,6 +9,7 @@ import pytest
 
 from cldeblur.cli.main import main
 from cldeblur.config.schema import TrainConfig
+from cldeblur.errors import Failed
 from cldeblur.launching import Launch
 from cldeblur.records import RunRecord, read_record
 from cldeblur.sweeps.directories import locked
@@ -18,8 +19,8 @@ Training = Callable[..., list[Launch]]
 PHOTOS = ["train", "data=photos"]
 
 
-class Diverged(Exception):
-    """Stands for the training's own, which the command knows by its name."""
+class Diverged(Failed):
+    """Stands for the training's own."""
 
 
 def begun(launch: Launch) -> RunRecord:

@@ -96,3 +96,11 @@ def test_an_epoch_takes_as_many_crops_of_each_image_as_asked_for(source: Folder)
     crops = TrainingCrops(source, source.items("train"), 16, 0, "none", crops_per_image=3)
     assert [crops[0, index][2] for index in range(len(crops))] == ["a", "a", "a", "b", "b", "b"]
     assert not torch.equal(crops[0, 0][1], crops[0, 1][1])
+
+
+def test_an_image_is_scored_on_the_same_blur_whatever_stands_before_it(shake: CameraShake) -> None:
+    source = Photos(None, ["coffee"], shake)
+    alone = WholeImages(source, source.items("validation"))
+    among = WholeImages(source, source.everything())
+    place = [item.name for item in among.items].index("coffee")
+    assert torch.equal(alone[0][0], among[place][0])
