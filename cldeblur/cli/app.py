@@ -46,7 +46,7 @@ def run(verb: str, words: Sequence[str]) -> int:
 
 def _options_first(words: Sequence[str]) -> list[str]:
     """The same words with overrides last: Hydra does not read options that stand between overrides."""
-    overrides = [word for word in words if "=" in word and not word.startswith("-")]
+    overrides = [word for word in words if word.startswith("~") or ("=" in word and not word.startswith("-"))]
     return [*(word for word in words if word not in overrides), *overrides]
 
 
