@@ -4,6 +4,7 @@ import csv
 import os
 import random
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -150,3 +151,27 @@ def test_another_rank_in_trouble(
     assert record.status == status
     assert (record.exit_reason or "").startswith(reason)
     assert ("the disk of this rank is full" in (directory / "log.txt").read_text()) == (how == "raise")
+
+
+@pytest.mark.long
+def test_ranks_started_from_outside(
+    start: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, weights: Any, train: Any
+) -> None:
+    words = ("trainer.max_epochs=2", "negatives=blend", "schedule.stages=2", "data.global_batch=4")
+    alone, together = train("alone", *words), tmp_path / "together"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    shared = {"TORCHELASTIC_RUN_ID": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    for name, value in {**shared, "LOCAL_RANK": "0", "TORCHELASTIC_USE_AGENT_STORE": "False"}.items():
+        monkeypatch.setenv(name, value)
+    processes = []
+    for rank in (1, 0):
+        # Two machines of one process each: local ranks are equal, and the first machine comes last.
+        monkeypatch.setenv("RANK", str(rank))
+        monkeypatch.setenv("GROUP_RANK", str(rank))
+        two = ("trainer=cpu", "trainer.num_nodes=2")
+        processes.append(start(*words, *two, f"run.dir={together}"))
+    assert [process.wait(PATIENCE) for process in processes] == [0, 0]
+    assert read_record(together).determinism["world_size"] == 2
+    torch.testing.assert_close(weights(together), weights(alone), rtol=0, atol=1e-6)
