@@ -59,7 +59,8 @@ def _label_lengths(axes: Axes, ladder: Ladder, edges: list[int], numbers: list[i
     narrowest = NARROWEST_LABELLED / width * (edges[-1] - edges[0])
     for number, (start, stop) in zip(numbers, pairwise(edges), strict=True):
         if ladder.foreseen and stop - start >= narrowest:
-            axes.text((start + stop) / 2, number + 0.05 * most, f"{stop - start} epochs", ha="center", fontsize=POINTS)
+            words = f"{stop - start} epoch{'s' * (stop - start > 1)}"
+            axes.text((start + stop) / 2, number + 0.05 * most, words, ha="center", fontsize=POINTS)
 
 
 def _scale_levels(axes: Axes, ladder: Ladder) -> None:
