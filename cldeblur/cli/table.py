@@ -43,8 +43,12 @@ def ladder_table(ladder: Ladder) -> str:
     rows.append(("blurred", "", "", "", *_sharpness(ladder.blurred)))
     for number, stage in enumerate(ladder.stages):
         words = (f"{stage.level:.3f}", f"{stage.gain:.2f}", ladder.epochs_of(stage).removeprefix("epochs "))
-        versions = [_sharpness(negatives) for negatives in stage.negatives] or [("-", "-")]
-        rows += [(f"stage {number}", *words, *figures) for figures in versions]
+        count = len(stage.negatives)
+        for place, negatives in enumerate(stage.negatives, 1):
+            which = f", {place} of {count}" if count > 1 else ""
+            rows.append((f"stage {number}{which}", *words, *_sharpness(negatives)))
+        if not count:
+            rows.append((f"stage {number}", *words, "-", "-"))
     rows.append(("sharp", "", "", "", "", f"{ladder.sharp.energy:.2f}"))
     if ladder.finished is not None:
         level, gain = ladder.finished.level, ladder.finished.gain

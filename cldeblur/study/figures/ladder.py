@@ -16,10 +16,11 @@ WIDEST_LADDER = 2400
 NARROWEST_SHEET = 1000
 
 MOST_STAGES = 10
+MOST_ROWS = 64
 TITLE_LINES = 3
 EXPLAINED = (
     "under a picture: PSNR to sharp, and energy: mean squared difference between neighbouring pixels, over the sharp's",
-    "above a column: level, and how much PSNR to sharp was gained over the blurred crops (mean)",
+    "above a column: level, and PSNR to sharp gained over the blurred crops, the mean over crops and negatives",
 )
 
 
@@ -55,14 +56,16 @@ def ladder_figure(ladder: Ladder, images: int) -> bytes:
 
     Args:
         ladder: what to draw.
-        images: how many of its crops to draw, the first ones.
+        images: how many of its crops to draw, the first ones; fewer where that would make more than 64 rows.
 
     Returns:
         A PNG file's content.
     """
     shown = evenly(len(ladder.stages), MOST_STAGES)
     grid = Grid(len(shown) + 2, _side(len(shown) + 2, len(ladder.blurred.pictures[0])))
-    rows = [(image, number) for image in range(min(images, len(ladder.names))) for number in range(_negatives(ladder))]
+    count = _negatives(ladder)
+    drawn = min(images, len(ladder.names), max(1, MOST_ROWS // count))
+    rows = [(image, number) for image in range(drawn) for number in range(count)]
     notes = _notes(ladder, shown)
     width = max(NARROWEST_SHEET, grid.width + 2 * MARGIN)
     first = MARGIN + (TITLE_LINES + 3) * LINE + GAP
@@ -70,7 +73,7 @@ def ladder_figure(ladder: Ladder, images: int) -> bytes:
     footer = chart + CHART_HEIGHT + GAP
     sheet = Sheet(width, footer + len(notes) * LINE + MARGIN)
     sheet.write(MARGIN, MARGIN, ladder.method, size=TITLE_POINTS, bold=True)
-    sheet.write(MARGIN, MARGIN + 1.4 * LINE, f"{len(rows) // _negatives(ladder)} of {ladder.data}")
+    sheet.write(MARGIN, MARGIN + 1.4 * LINE, f"{drawn} of {ladder.data}")
     _write_titles(sheet, grid, ladder, shown)
     for place, (image, number) in enumerate(rows):
         _draw_row(sheet, grid, ladder, shown, first + place * grid.row, image, number)
