@@ -12,6 +12,7 @@ from cldeblur.contrast.term import ContrastiveTerm
 from cldeblur.contrast.weighting import ConstantWeight, HeldRatio, Weighting
 from cldeblur.errors import Refused
 from cldeblur.training.attachment import Attachment
+from cldeblur.training.negatives import make_negatives_plan
 
 
 @dataclass(frozen=True)
@@ -36,14 +37,11 @@ class ContrastiveParts:
 
 def make_contrastive_parts(config: TrainConfig) -> ContrastiveParts:
     """Features, generator, objective, schedule and level curve, if they fit together."""
-    generator: Generator = build("negatives", config.negatives, config.trust)
-    schedule: Schedule = build("schedule", config.schedule, config.trust, max_epochs=config.trainer.max_epochs)
-    levels: LevelCurve = build("levels", config.levels, config.trust)
-    levels.levels(schedule.stages)
-    _refuse_idle_schedule(config, generator, schedule)
+    plan = make_negatives_plan(config)
+    _refuse_idle_schedule(config, plan.generator, plan.schedule)
     features = build("features", _without(config.features, "tap_weights"), config.trust)
     objective = build("objective", config.objective, config.trust, tap_weights=config.features["tap_weights"])
-    return ContrastiveParts(ContrastiveTerm(features, generator, objective), schedule, levels)
+    return ContrastiveParts(ContrastiveTerm(features, plan.generator, objective), plan.schedule, plan.levels)
 
 
 def make_weighting(config: TrainConfig, steps_an_epoch: int) -> Weighting:
