@@ -75,7 +75,8 @@ class VGG19(nn.Module):
             values = values.contiguous(memory_format=torch.channels_last)
             for name, layer in self.layers.named_children():
                 values = layer(values)
-                found[name] = values
+                if name in self.taps:
+                    found[name] = values
         return tuple(found[tap] for tap in self.taps)
 
     def train(self, mode: bool = True) -> Self:
