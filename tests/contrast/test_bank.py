@@ -67,6 +67,7 @@ def test_stages_reach_every_generator(images: Images) -> None:
     [
         ({"generators": []}, r"negatives.generators is empty"),
         ({"generators": [BLEND], "earlier": -1}, r"negatives.earlier"),
+        ({"generators": [BLEND], "earlier": 0.5}, r"negatives.earlier"),
         ({"generators": [{"sigma": 1.5}]}, r"negatives.generators\[0\] is no generator"),
         ({"generators": [BLEND, {**BLEND, "amount": 1}]}, r"no key 'negatives.generators\[1\].amount'"),
         ({"generators": [{"_target_": "torch.nn.Identity"}]}, r"negatives.generators\[0\]._target_ .* not trusted"),

@@ -26,7 +26,7 @@ class Bank(Generator):
             earlier: how many lower levels each is asked at beside the present one, not below 0.
 
         Raises:
-            Refused: there is no generator, or something else among them, or `earlier` is below 0.
+            Refused: there is no generator, or something else among them, or `earlier` is no such number.
         """
         super().__init__()
         if not generators:
@@ -34,8 +34,8 @@ class Bank(Generator):
         for place, generator in enumerate(generators):
             if not isinstance(generator, Generator):
                 raise Refused(f"negatives.generators[{place}] is no generator")
-        if earlier < 0:
-            raise Refused(f"negatives.earlier must not be negative; it is {earlier}")
+        if not isinstance(earlier, int) or earlier < 0:
+            raise Refused(f"negatives.earlier must be a whole number, at least 0; it is {earlier}")
         self.generators = nn.ModuleList(generators)
         self.earlier = earlier
         self.uses = frozenset[str]().union(*(part.uses for part in generators))

@@ -43,8 +43,8 @@ class Pyramid(MatchedGenerator[Bands]):
             Refused: there are no bands, or there is no such order.
         """
         super().__init__()
-        if bands < 1:
-            raise Refused(f"negatives.bands must be at least 1; it is {bands}")
+        if not isinstance(bands, int) or bands < 1:
+            raise Refused(f"negatives.bands must be a whole number, at least 1; it is {bands}")
         if order not in ORDERS:
             raise Refused(f"negatives.order must be {' or '.join(ORDERS)}, not {order}")
         self.bands = bands

@@ -1,5 +1,6 @@
-"""Snapshots in a training: when they are taken, whose weights they hold, and where these are kept."""
+"""Negatives in a training: what reaches their generator, and snapshots: when, whose weights, and where these are."""
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from cldeblur.contrast.levels.scale import gain
 from cldeblur.contrast.negatives.generator import Generator
 from cldeblur.contrast.negatives.snapshot import Snapshot
 from cldeblur.records import read_record
+from cldeblur.training.recorder import METRICS_FILE
 
 SNAPSHOT = ("negatives=snapshot", "schedule.interval=1", "schedule.stages=4")
 BANK = (
@@ -112,6 +115,23 @@ def test_a_schedule_without_change_leaves_it_blurred_and_says_so(train: Any, use
     log = (directory / "log.txt").read_text()
     assert "this schedule changes it 0 times: those negatives stay the blurred images" in log
     assert "no effect on Snapshot" in log
+
+
+def test_levels_reach_the_generator(train: Any) -> None:
+    words = ("schedule=constant", "schedule.stages=3", "levels.top=0.4")
+
+    def psnr(name: str, *more: str) -> float:
+        """PSNR of a run's negatives to sharp, dB."""
+        with (train(name, *words, *more) / METRICS_FILE).open(newline="") as file:
+            (row,) = csv.DictReader(file)
+        return float(row["contrast/negative_psnr"])
+
+    blurred = psnr("blurred", "negatives=blurred")
+    gained = psnr("matched", "negatives=reblur") - blurred
+    assert gained == pytest.approx(gain(0.4), abs=0.01)
+    assert abs(psnr("raw", "negatives=reblur", "levels.match=raw") - blurred - gained) > 0.3
+    # The mixture at the last stage's level, at that of the stage before, and the blurred image.
+    assert psnr("bank", "negatives=bank") - blurred == pytest.approx((gain(0.4) + gain(0.2)) / 3, abs=0.01)
 
 
 def test_what_memory_does_not_hold_fails_with_a_sentence(
