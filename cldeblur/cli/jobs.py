@@ -17,6 +17,7 @@ from cldeblur.config.folder import PACKAGE
 from cldeblur.config.identity import code_fingerprint
 from cldeblur.config.loading import resolved
 from cldeblur.config.schema import PreviewConfig, TrainConfig
+from cldeblur.environment import external_rank
 from cldeblur.errors import Failed, Refused
 from cldeblur.launching import Launch
 from cldeblur.stopping import Interrupted

@@ -34,5 +34,5 @@ def make_negatives_plan(config: TrainConfig) -> NegativesPlan:
         build("schedule", config.schedule, config.trust, max_epochs=config.trainer.max_epochs),
         build("levels", config.levels, config.trust),
     )
-    plan.levels.levels(plan.schedule.stages)
+    plan.generator.take_levels(plan.ladder, plan.levels.match)
     return plan
