@@ -95,7 +95,8 @@ def _parameters(found: type) -> set[str]:
 def _takes_any(found: type) -> bool:
     """Whether a constructor takes keys that it does not name."""
     kinds = {parameter.kind for parameter in inspect.signature(found).parameters.values()}
-    return inspect.Parameter.VAR_KEYWORD in kinds
+    # A module without a constructor of its own has torch's, which takes *args and **kwargs only to refuse them.
+    return inspect.Parameter.VAR_KEYWORD in kinds and inspect.Parameter.VAR_POSITIONAL not in kinds
 
 
 def _refusal(key: str, error: BaseException) -> Refused:
