@@ -12,7 +12,7 @@ from cldeblur.config.targets import build, chosen
 from cldeblur.environment import DIFF_FILE, external_rank
 from cldeblur.errors import Refused
 from cldeblur.records import SWEEP_FILE
-from cldeblur.stopping import Interrupted, interruptible
+from cldeblur.stopping import INTERRUPTED, Interrupted, interruptible
 from cldeblur.sweeps.directories import locked, none_left_empty
 from cldeblur.sweeps.naming import quoted
 from cldeblur.sweeps.plan import Plan, make_plan, take_up
@@ -75,7 +75,7 @@ def _stopped(verb: str, words: Sequence[str]) -> bool:
     except (KeyboardInterrupt, Interrupted):
         return True
     except SystemExit as stop:
-        return stop.code == tasks.INTERRUPTED
+        return stop.code == INTERRUPTED
     return False
 
 
@@ -89,5 +89,5 @@ def _told(plan: Plan, watch: Watch, fresh: bool) -> int:
     print(sweep_table(plan.folder, watch.asked_for()))
     if watch.record.status == "interrupted":
         print("interrupted; the same command goes on with it")
-        return tasks.INTERRUPTED
+        return INTERRUPTED
     return tasks.DONE if states == {"completed"} else tasks.FAILED

@@ -13,7 +13,7 @@ from typing import IO
 
 from cldeblur.errors import Refused
 from cldeblur.launching import Launch
-from cldeblur.stopping import Interrupted, noted
+from cldeblur.stopping import Interrupted, impatient, noted
 from cldeblur.sweeps.orders import send
 
 PERIOD_SECONDS = 0.1
@@ -89,9 +89,8 @@ class JobProcess:
     def has_ended(self, asked: Sequence[signal.Signals]) -> bool:
         """Pass on what has been asked for since the last look, and see whether the job still works."""
         if self._told < len(asked):
-            impatient = asked.count(signal.SIGINT) > 1
             self._told = len(asked)
-            if impatient:
+            if impatient(asked):
                 self.kill()
             else:
                 self._process.send_signal(asked[-1])

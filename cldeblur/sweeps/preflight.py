@@ -98,8 +98,9 @@ def sweep_words(
     with _hydra(config_folder):
         parsed = _parse(words)
         _refuse_repeated_axis(parsed)
-        single = [str(item.input_line) for item in parsed if not item.is_sweep_override()]
-        master = _compose(config_name or verb, single, [])
+        named = [item for item in parsed if item.key_or_group.startswith("hydra") or _is_choice(item)]
+        single = [str(item.input_line) for item in named if not item.is_sweep_override()]
+        master = _compose(config_name or verb, single, [*_groups(), *_groups("hydra")])
     in_file = OmegaConf.select(master, "hydra.sweeper.params") or {}
     return [*(f"{key}={value}" for key, value in in_file.items()), *words]
 

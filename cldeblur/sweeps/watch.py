@@ -85,7 +85,8 @@ class Watch:
             work = sum(typical[epochs] for epochs in left)
             share = min(self._plan.at_once or 1, len(left))
             together = f", {share} at once" if share > 1 else ""
-            self._say(f"about {duration(work / share)} for the {len(left)} runs that are left{together}")
+            runs = f"{len(left)} runs that are" if len(left) > 1 else "run that is"
+            self._say(f"about {duration(work / share)} for the {runs} left{together}")
 
     def _work(self) -> None:
         while not self._over.wait(PERIOD_SECONDS):
