@@ -58,9 +58,9 @@ class SlurmLauncher:
         settings: Mapping[str, Any],
         cluster: str,
     ) -> None:
-        for name, value, least in (("time", time, 1), ("gpus", gpus, 0), ("cpus", cpus, 1), ("jobs", jobs, 1)):
-            if type(value) is not int or value < least:
-                raise Refused(f"launcher.{name} must be a whole number, at least {least}; it is {value}")
+        _refuse_small_numbers(time=(time, 1), gpus=(gpus, 0), cpus=(cpus, 1), jobs=(jobs, 1), restarts=(restarts, 0))
+        if not isinstance(memory, int | float) or memory <= 0:
+            raise Refused(f"launcher.memory must be above 0; it is {memory}")
         if cluster not in CLUSTERS:
             raise Refused(f"launcher.cluster must be slurm or local, not {cluster}")
         if find_spec("submitit") is None:
@@ -134,6 +134,13 @@ class Work:
         signal.signal(signal.SIGUSR2, stop)
         code: int = import_module(self.module).perform(launch)
         return code == INTERRUPTED and bool(told)
+
+
+def _refuse_small_numbers(**values: tuple[int, int]) -> None:
+    """Refuse a key whose value is not a whole number, or smaller than its least."""
+    for name, (value, least) in values.items():
+        if type(value) is not int or value < least:
+            raise Refused(f"launcher.{name} must be a whole number, at least {least}; it is {value}")
 
 
 def _wants_to_go_on(job: Any) -> bool:

@@ -13,7 +13,7 @@ from cldeblur.sweeps.states import forget_refusal, runs_in, update
 
 logger = logging.getLogger(__name__)
 PERIOD_SECONDS = 1.0
-NEVER_BEGAN = "its process ended before it had begun"
+NEVER_BEGAN = "it left no record; see its messages"
 
 
 class Watch:
