@@ -60,7 +60,7 @@ def smaller(command: str) -> list[str]:
     words = shlex.split(command)[1:]
     # A sweep's jobs in this process: starting one takes longer than what it has to do here.
     here = ["hydra/launcher=basic"] if "-m" in words else []
-    return [words[0], *SMALL, *(SMALL_TRAINING if words[0] == "train" else ()), *here, *words[1:]]
+    return [words[0], *SMALL, *(SMALL_TRAINING if words[0] in ("train", "preview") else ()), *here, *words[1:]]
 
 
 @pytest.mark.long

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.long
 
 @pytest.fixture
 def failing(tmp_path: Path) -> None:
-    """A package of the user's own with negatives of its name, `failing`: they fail once, taking a file `fail` away."""
+    """A package of the user's own with negatives that fail once, while there is a file `fail`."""
     (tmp_path / "mine" / "negatives").mkdir(parents=True)
     (tmp_path / "mine" / "negatives" / "failing.yaml").write_text("_target_: failing.FailsOnce\n")
     (tmp_path / "failing.py").write_text(FAILS_ONCE)
