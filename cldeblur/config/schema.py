@@ -82,6 +82,7 @@ class TrainConfig:
     trainer: Trainer
     logger: Node
     protocol: Node
+    launcher: Node
     run: Run
     resume: str | None
     initial_weights: str | None

@@ -122,8 +122,6 @@ def _introduction(
         yield from run.parts.contrastive.notes
     if checkpoint is not None:
         yield f"resuming from {checkpoint}"
-    elif run.config.resume == "auto":
-        yield "nothing to resume: starting afresh"
 
 
 def _loggers(config: TrainConfig, launch: Launch, record: RunRecord) -> list[RunLogger]:
