@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,12 +13,22 @@ from cldeblur.files import write_text
 
 SCHEMA = 1
 RECORD_FILE = "run.json"
-Status = Literal["running", "completed", "failed", "interrupted", "diverged"]
+HOUR = 3600
+Status = Literal["running", "completed", "failed", "interrupted", "diverged", "pruned"]
 
 
 def now() -> str:
     """The time in UTC, as ISO 8601 to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def duration(seconds: float) -> str:
+    """A time span in words: `40 s`, `12 min`, `3.5 h`, `6.2 days`."""
+    if seconds < 2 * 60:
+        return f"{seconds:.0f} s"
+    if seconds < 2 * HOUR:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / HOUR:.1f} h" if seconds < 48 * HOUR else f"{seconds / HOUR / 24:.1f} days"
 
 
 @dataclass
@@ -91,6 +101,15 @@ def read_record(folder: Path) -> RunRecord:
         return RunRecord(**{item.name: content[item.name] for item in fields(RunRecord)})
     except KeyError as error:
         raise Refused(f"{path} is damaged: it has no field {error}") from None
+
+
+def records_in(folder: Path) -> Iterator[tuple[Path, RunRecord]]:
+    """The run directories that lie in `folder`, with their records; those that cannot be read are passed over."""
+    for path in sorted(folder.glob(f"*/{RECORD_FILE}")):
+        try:
+            yield path.parent, read_record(path.parent)
+        except Refused:
+            continue
 
 
 def to_json(content: Mapping[str, Any]) -> str:

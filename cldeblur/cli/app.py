@@ -10,13 +10,16 @@ import hydra
 from hydra._internal.utils import get_args_parser
 
 from cldeblur.cli import jobs as tasks
+from cldeblur.cli.searching import search
 from cldeblur.cli.table import sweep_table
 from cldeblur.config.folder import conf_folder
 from cldeblur.errors import Refused
 from cldeblur.records import RECORD_FILE
 from cldeblur.sweeps.directories import choose_directory, none_left_empty
+from cldeblur.sweeps.estimate import announcement
 from cldeblur.sweeps.naming import job_folder, quoted
-from cldeblur.sweeps.preflight import Job, fixed_keys, jobs, sweep_words, swept_keys
+from cldeblur.sweeps.place import sweep_group, sweep_settings
+from cldeblur.sweeps.preflight import Job, jobs, sweep_words, swept_keys
 
 COPY_OF_HYDRA = "multirun.yaml"
 
@@ -41,7 +44,12 @@ def run(verb: str, words: Sequence[str]) -> int:
     found = jobs(verb, overrides, arguments.multirun, *own, complete=not shown)
     if shown:
         return _hydra(verb, words)
-    return _sweep(verb, words, overrides, found) if arguments.multirun else _single(verb, words, found[0])
+    if not arguments.multirun:
+        return _single(verb, words, found[0])
+    _refuse_places(found[0])
+    if found[0].content.get("search") is not None:
+        return search(overrides, found[0], lambda settings: _hydra(verb, [*words, *settings]))
+    return _sweep(verb, words, overrides, found)
 
 
 def _options_first(words: Sequence[str]) -> list[str]:
@@ -85,20 +93,13 @@ def _single(verb: str, words: Sequence[str], job: Job) -> int:
 
 def _sweep(verb: str, words: Sequence[str], overrides: Sequence[str], found: Sequence[Job]) -> int:
     """Every job of a sweep, each in its own directory below the sweep's."""
-    run_section = found[0].content["run"]
-    if run_section["dir"] is not None:
-        raise Refused("run.dir names one run's directory; a sweep lives in <run.root>/sweeps/<run.group>")
-    if found[0].content.get("resume") not in (None, "auto"):
-        raise Refused("resume names one run's directory; a sweep goes on with its own runs when it is repeated")
-    experiment = found[0].choices.get("experiment") or "custom"
-    group = run_section["group"] or ("custom" if "experiment" in swept_keys(overrides) else experiment)
-    folder = Path(run_section["root"]) / "sweeps" / group
+    group = sweep_group(found[0], overrides)
+    folder = Path(found[0].content["run"]["root"]) / "sweeps" / group
     directories = [_job_directory(folder, job, overrides) for job in found]
-    excluded = ",".join(quoted(key) for key in (*fixed_keys(overrides), "run.group"))
-    settings = f"hydra.job.config.override_dirname.exclude_keys=[{excluded}]"
+    print(announcement(folder, [job.content for job in found], at_once=1))
     with none_left_empty(directories):
         try:
-            _hydra(verb, [*words, f"run.group={quoted(group)}", settings])
+            _hydra(verb, [*words, *sweep_settings(group, overrides)])
         finally:
             (folder / COPY_OF_HYDRA).unlink(missing_ok=True)
     if not any((directory / RECORD_FILE).is_file() for directory in directories):
@@ -106,6 +107,14 @@ def _sweep(verb: str, words: Sequence[str], overrides: Sequence[str], found: Seq
     table, complete = sweep_table(folder, directories)
     print(table)
     return tasks.DONE if complete else tasks.FAILED
+
+
+def _refuse_places(job: Job) -> None:
+    """Refuse words that name one run's directory."""
+    if job.content["run"]["dir"] is not None:
+        raise Refused("run.dir names one run's directory; a sweep lives in <run.root>/sweeps/<run.group>")
+    if job.content.get("resume") not in (None, "auto"):
+        raise Refused("resume names one run's directory; a sweep goes on with its own runs when it is repeated")
 
 
 def _job_directory(folder: Path, job: Job, overrides: Sequence[str]) -> Path:

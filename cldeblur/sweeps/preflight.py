@@ -1,6 +1,6 @@
 """The jobs that a command line asks for, each composed and checked before the first one starts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
@@ -32,7 +32,6 @@ OURS = {
     "hydra.sweep.subdir": "run.root and run.group",
     "hydra.mode": "-m for a sweep",
 }
-
 
 Choices = dict[str, str | None]
 
@@ -71,11 +70,16 @@ def jobs(
     register_resolvers()
     with _hydra(config_folder):
         parsed = _parse(words)
-        if not multirun:
-            _refuse_several_values(parsed)
         name = config_name or verb
+        if multirun:
+            _refuse_intervals(name, parsed)
+        else:
+            _refuse_several_values(parsed)
         lines = _expand(parsed) if multirun else [parsed]
         checked_lines = [(line, *_names_checked(name, line)) for line in lines]
+        ready = checked_lines[0][-1].get("sweep")
+        if ready is not None and not multirun:
+            raise Refused(f"sweep={ready} stands for several runs; add -m")
         return [_job(verb, *found) for found in checked_lines] if complete else []
 
 
@@ -85,10 +89,27 @@ def sweep_words(
     """The overrides of a sweep: those that `hydra.sweeper.params` of a config file names, then those typed."""
     register_resolvers()
     with _hydra(config_folder):
-        single = [str(item.input_line) for item in _parse(words) if not item.is_sweep_override()]
-        master = _compose(config_name or verb, single, [])
-    in_file = OmegaConf.select(master, "hydra.sweeper.params") or {}
-    return [*(f"{key}={value}" for key, value in in_file.items()), *words]
+        master = _master(config_name or verb, _parse(words))
+    return with_axes(OmegaConf.select(master, "hydra.sweeper.params") or {}, words)
+
+
+def with_axes(axes: Mapping[str, Any], words: Sequence[str]) -> list[str]:
+    """The axes of a config file, but for those whose key is typed too, and then the words that are typed."""
+    typed = {override.key_or_group for override in _parse(words)}
+    return [*(f"{key}={value}" for key, value in axes.items() if key not in typed), *words]
+
+
+def _master(name: str, parsed: Sequence[Override]) -> DictConfig:
+    """The config that a sweep itself has, made of the options that are chosen for all of its jobs."""
+    single = [item for item in parsed if not item.is_sweep_override()]
+    return _compose(name, [str(item.input_line) for item in single if _is_hydras(item) or _is_choice(item)], [])
+
+
+def _refuse_intervals(name: str, parsed: Sequence[Override]) -> None:
+    """Refuse continuous axes where Hydra's plain sweeper would meet them, which knows lists alone."""
+    continuous = [item for item in parsed if item.is_interval_sweep()]
+    if continuous and _master(name, parsed).hydra.runtime.choices["hydra/sweeper"] == "basic":
+        raise Refused(f"{continuous[0].input_line} is for a search; add sweep=search, or give the values to try")
 
 
 def _refuse_several_values(parsed: Sequence[Override]) -> None:
@@ -136,7 +157,7 @@ def _parse(words: Sequence[str]) -> list[Override]:
         key = override.key_or_group
         if key in OURS:
             raise Refused(f"{key} is cldeblur's own; give {OURS[key]}")
-        if key.startswith("hydra") and override.is_sweep_override():
+        if (key == "sweep" or _is_hydras(override)) and override.is_sweep_override():
             raise Refused(f"{key} cannot take several values")
     return parsed
 
@@ -148,18 +169,19 @@ def _expand(parsed: Sequence[Override]) -> list[list[Override]]:
 
 
 def _values(override: Override) -> list[str]:
-    """The single-value overrides that a swept one stands for; a continuous one stands for its own lower end."""
+    """The single-value overrides that a swept one stands for; a continuous one stands for its own ends."""
     if not override.is_sweep_override():
         return [str(override.input_line)]
     key = override.get_key_element()
     if override.is_interval_sweep():
-        return [f"{key}={cast(Any, override.value()).start}"]
+        interval = cast(Any, override.value())
+        return [f"{key}={end}" for end in (interval.start, interval.end)]
     return [f"{key}={value}" for value in override.sweep_string_iterator()]
 
 
 def _names_checked(name: str, line: Sequence[Override]) -> tuple[DictConfig, Choices]:
     """Compose one job whose groups, options and keys all exist; also gives the option chosen in each group."""
-    chosen = [str(item.input_line) for item in line if item.key_or_group.startswith("hydra") or _is_choice(item)]
+    chosen = [str(item.input_line) for item in line if _is_hydras(item) or _is_choice(item)]
     base = _compose(name, chosen, [*_groups(), *_groups("hydra")])
     choices = {str(key): value for key, value in base.hydra.runtime.choices.items() if "hydra/" not in str(key)}
     named, experiment = keys(_container(base)), choices.get("experiment")
@@ -183,7 +205,7 @@ def _refuse_unknown_keys(line: Sequence[Override], known: Sequence[str]) -> None
     names = [*known, *_groups()]
     for item in line:
         key = item.key_or_group.partition("@")[0]
-        if not key.startswith("hydra") and key not in names:
+        if not _is_hydras(item) and key not in names:
             raise Refused(f"no key '{key}'{did_you_mean(key, names) or _elsewhere(key)}")
 
 
@@ -202,6 +224,11 @@ def _groups(parent: str = "") -> list[str]:
     """Groups of config files, ours or those below another."""
     found = GlobalHydra.instance().config_loader().list_groups(parent)
     return [f"{parent}/{name}" if parent else name for name in found if name != "hydra"]
+
+
+def _is_hydras(item: Override) -> bool:
+    """Whether an override is of Hydra's own node or groups."""
+    return str(item.key_or_group).startswith("hydra")
 
 
 def _is_choice(item: Override) -> bool:

@@ -11,7 +11,7 @@ import torch
 
 from cldeblur.environment import peak_memory_mb
 from cldeblur.files import write_text
-from cldeblur.records import RunRecord
+from cldeblur.records import RunRecord, duration
 from cldeblur.training.module import DeblurModule
 from cldeblur.training.stage import StageCallback
 
@@ -47,7 +47,6 @@ CONTRASTIVE = (
     "contrast/negative_psnr",
     "contrast/overtaken",
 )
-HOUR = 3600
 Row = dict[str, float | None]
 
 
@@ -203,15 +202,6 @@ class Recorder(lightning.Callback):
                 duration(seconds),
                 left,
             )
-
-
-def duration(seconds: float) -> str:
-    """A time span in words: `40 s`, `12 min`, `3.5 h`, `6.2 days`."""
-    if seconds < 2 * 60:
-        return f"{seconds:.0f} s"
-    if seconds < 2 * HOUR:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / HOUR:.1f} h" if seconds < 48 * HOUR else f"{seconds / HOUR / 24:.1f} days"
 
 
 def _line(row: Row, epochs: int) -> str:

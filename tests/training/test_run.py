@@ -15,8 +15,8 @@ from cldeblur.config.identity import config_hash, file_hash, method_hash
 from cldeblur.config.loading import read_config
 from cldeblur.evaluation.run import rebuild
 from cldeblur.networks.mimo_unet import MIMOUNet
-from cldeblur.records import read_record
-from cldeblur.training.recorder import CONTRASTIVE, PLAIN, duration
+from cldeblur.records import duration, read_record
+from cldeblur.training.recorder import CONTRASTIVE, PLAIN
 
 Number = (int, float)
 FIELDS: dict[str, Any] = {
