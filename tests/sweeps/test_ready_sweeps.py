@@ -1,0 +1,145 @@
+"""The sweeps that conf/sweep/ holds: each is whole, has its baseline, and can be changed by what is typed."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from cldeblur.config.folder import conf_folder, options
+from cldeblur.config.identity import config_hash, method_hash
+from cldeblur.config.schema import TrainConfig
+from cldeblur.config.targets import chosen
+from cldeblur.errors import Refused
+from cldeblur.sweeps.place import sweep_group, sweep_settings
+from cldeblur.sweeps.preflight import Job, jobs, sweep_words, with_axes
+
+READY = [name for name in options("sweep") if name != "search"]
+PLACE = ["data.root=x", "experiment=gopro_cl_mimo_unet"]
+
+
+def jobs_of(*words: str) -> list[Job]:
+    """The jobs of a sweep of the thesis's recipe."""
+    return jobs("train", sweep_words("train", [*PLACE, *words]), multirun=True)
+
+
+def seeds_of_arms(found: list[Job]) -> dict[str, set[int]]:
+    """The seeds of each arm, by its hash."""
+    arms: dict[str, set[int]] = {}
+    for job in found:
+        arms.setdefault(method_hash(job.content), set()).add(job.content["seed"])
+    return arms
+
+
+def without_sections(content: Mapping[str, Any], *sections: str) -> dict[str, Any]:
+    return {name: value for name, value in content.items() if name not in sections}
+
+
+@pytest.mark.parametrize("name", READY)
+def test_a_ready_sweep_has_as_many_runs_as_it_says(name: str) -> None:
+    header = (conf_folder() / "sweep" / f"{name}.yaml").read_text().partition("\nhydra:")[0]
+    said = re.search(r"^# Runs:     (\d+)$", header, re.MULTILINE)
+    assert said is not None
+    found = jobs_of(f"sweep={name}")
+    assert len({config_hash(job.content) for job in found}) == int(said[1])
+    assert f"# Command:  cldeblur train -m sweep={name} experiment=gopro_cl_mimo_unet data.root=GOPRO_Large" in header
+    assert "\n# Answers:  " in header
+
+
+@pytest.mark.parametrize("name", READY)
+def test_every_arm_has_three_seeds_and_one_is_the_baseline(name: str) -> None:
+    found = jobs_of(f"sweep={name}")
+    arms = seeds_of_arms(found)
+    assert list(arms.values()) == [{1, 2, 3}] * len(arms)
+    plain = {method_hash(job.content) for job in found if not chosen(job.content["negatives"])}
+    baseline = jobs("train", ["data.root=x", "experiment=gopro_mimo_unet"])[0].content
+    assert plain == {method_hash(baseline)}
+    assert len(arms) >= 3
+
+
+@pytest.mark.parametrize("name", READY)
+def test_arms_differ_in_the_question_alone(name: str) -> None:
+    contents = [job.content for job in jobs_of(f"sweep={name}") if chosen(job.content["negatives"])]
+    asked = {"interval": "schedule", "top": "levels", "weight": "contrast"}.get(name, name)
+    left = [without_sections(content, "seed", "negatives", asked) for content in contents]
+    assert left[1:] == left[:-1]
+    assert len({str(content[asked]) for content in contents}) > 1
+
+
+@pytest.mark.parametrize("name", READY)
+def test_every_arm_can_be_built(name: str) -> None:
+    from cldeblur.training.parts import make_parts
+
+    words = ("seed=1", "features.weights=random", "features.taps=[relu1_1]", "features.tap_weights=[1.0]")
+    found = {method_hash(job.content): job.config for job in jobs_of(f"sweep={name}", "backbone.channels=4", *words)}
+    for config in found.values():
+        assert isinstance(config, TrainConfig)
+        assert (make_parts(config).contrastive is None) == (not chosen(config.negatives))
+
+
+def test_the_baseline_of_a_product_is_one_run() -> None:
+    found = jobs_of("sweep=schedule")
+    plain = [config_hash(job.content) for job in found if not chosen(job.content["negatives"])]
+    assert len(set(plain)) == 3
+    assert len(plain) > 3
+
+
+def test_what_is_typed_wins_over_the_files_axes() -> None:
+    extended = jobs_of("sweep=negatives", "seed=1,2,3,4,5")
+    assert set(seeds_of_arms(extended).values().__iter__().__next__()) == {1, 2, 3, 4, 5}
+    narrowed = jobs_of("sweep=negatives", "seed=7", "negatives=none,blend")
+    assert [job.content["seed"] for job in narrowed] == [7, 7]
+    further = jobs_of("sweep=negatives", "seed=7", "negatives=blend", "levels.top=0.1,0.2")
+    assert [job.content["levels"]["top"] for job in further] == [0.1, 0.2]
+
+
+def test_axes_of_a_file_come_first_but_for_those_typed() -> None:
+    assert with_axes({"seed": "1,2", "levels.top": "0.1,0.2"}, ["levels.top=0.3", "negatives=blend"]) == [
+        *("seed=1,2", "levels.top=0.3", "negatives=blend")
+    ]
+
+
+def test_a_ready_sweep_changes_no_run() -> None:
+    """The same run alone and in a sweep is the same: it is taken over, and not trained twice."""
+    alone = jobs("train", [*PLACE, "negatives=none", "seed=1"])[0]
+    first = jobs_of("sweep=negatives")[0]
+    assert first.content == alone.content
+
+
+@pytest.mark.parametrize(
+    ("words", "multirun", "sentence"),
+    [
+        (["sweep=negatives"], False, r"^sweep=negatives stands for several runs; add -m$"),
+        (["sweep=search"], False, r"^sweep=search stands for several runs; add -m$"),
+        (["sweep=negatives,schedule"], True, r"^sweep cannot take several values$"),
+        (["sweep=negativs"], True, r"^no option 'sweep=negativs'; did you mean 'sweep=negatives'\?$"),
+        (["sweep=negatives", "sede=1"], True, r"^no key 'sede'; did you mean 'seed'\?$"),
+        (["sweep=negatives", "search.trials=3"], True, r"^no key 'search\.trials'"),
+    ],
+)
+def test_refused(words: list[str], multirun: bool, sentence: str) -> None:
+    with pytest.raises(Refused, match=sentence):
+        jobs("train", sweep_words("train", [*PLACE, *words]) if multirun else [*PLACE, *words], multirun)
+
+
+@pytest.mark.parametrize(
+    ("words", "group"),
+    [
+        (["experiment=gopro_cl_mimo_unet", "sweep=top"], "gopro_cl_mimo_unet-top"),
+        (["sweep=top"], "custom-top"),
+        (["sweep=top", "run.group=mine"], "mine"),
+        (["seed=1,2"], "custom"),
+        (["experiment=gopro_mimo_unet,gopro_cl_mimo_unet"], "custom"),
+    ],
+)
+def test_each_ready_sweep_has_a_directory_of_its_own(words: list[str], group: str) -> None:
+    asked = sweep_words("train", ["data.root=x", *words])
+    assert sweep_group(jobs("train", asked, multirun=True)[0], asked) == group
+
+
+def test_names_of_jobs_leave_out_what_all_have() -> None:
+    settings = sweep_settings("it's", ["seed=1,2", "data.root=x"])
+    assert settings == [
+        "run.group='it\\'s'",
+        "hydra.job.config.override_dirname.exclude_keys=['data.root','run.group']",
+    ]
