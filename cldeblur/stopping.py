@@ -31,6 +31,19 @@ def interruptible() -> Iterator[None]:
 
 
 @contextmanager
+def noted() -> Iterator[list[signal.Signals]]:
+    """Collect SIGTERM, SIGUSR1 and Ctrl-C as they come, for someone who has others to stop first."""
+    asked: list[signal.Signals] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        del frame
+        asked.append(signal.Signals(number))
+
+    with _handlers(note):
+        yield asked
+
+
+@contextmanager
 def _handlers(handler: Callable[[int, FrameType | None], Any]) -> Iterator[None]:
     before = {number: signal.signal(number, handler) for number in SIGNALS}
     try:

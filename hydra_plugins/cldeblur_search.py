@@ -41,14 +41,15 @@ class SearchSweeper(Sweeper):
         )
 
     def sweep(self, arguments: Sequence[str]) -> None:
-        """Make the trials that are still to be made."""
+        """Make the trials that are still to be made, as many at once as `launcher.jobs`."""
         from cldeblur.config.identity import config_hash
         from cldeblur.config.loading import resolved
-        from cldeblur.sweeps.preflight import with_axes
+        from cldeblur.config.schema import Search as Settings
         from cldeblur.sweeps.search import Search
 
         def identify(words: Sequence[str]) -> str:
             return config_hash(resolved(self.hydra_context.config_loader.load_sweep_config(self.config, list(words))))
 
-        search = Search(Path(self.config.hydra.sweep.dir), with_axes(self.params, arguments))
-        search.run(self.config.search, self.config.seed, identify, self.launcher.launch)
+        axes = [f"{key}={value}" for key, value in self.params.items()]
+        search = Search(Path(self.config.hydra.sweep.dir), [*axes, *arguments], Settings(**self.config.search))
+        search.run(self.config.launcher.get("jobs", 1), self.config.seed, identify, self.launcher.launch)

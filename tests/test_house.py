@@ -33,6 +33,7 @@ LIBRARIES = {
     "lightning": {"training"},
     "hydra": {"cli", "sweeps", "config"},
     "omegaconf": {"cli", "sweeps", "config"},
+    "optuna": {"sweeps"},
 }
 WITHOUT_TORCH = ("errors", "files", "records", "environment", "config", "launching", "sweeps", "study", "cli")
 DISTRIBUTIONS = {"hydra": "hydra-core", "PIL": "pillow", "skimage": "scikit-image"}
@@ -92,6 +93,11 @@ def test_weights_and_biases_is_known_in_one_file() -> None:
     assert len(users) == 1
 
 
+def test_figures_alone_draw() -> None:
+    users = {path.parent for path in FILES for name in imports(path) if name.split(".")[0] == "matplotlib"}
+    assert users == {PACKAGE / "study" / "figures"}
+
+
 def test_the_package_knows_no_experiments_and_no_tests() -> None:
     tops = {name.split(".")[0] for path in FILES for name in imports(path)}
     assert tops.isdisjoint({"experiments", "tests", "conf", "shared"})
@@ -110,13 +116,18 @@ def test_what_prints_help_and_refusals_imports_no_torch() -> None:
     assert answer.stdout == "False\n"
 
 
+def names_of(requirements: list[str]) -> set[str]:
+    """The names of required distributions."""
+    return {re.split(r"[<>=!\[; ]", word)[0].lower() for word in requirements}
+
+
 def test_every_package_that_is_imported_is_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    declared = {re.split(r"[<>=!\[; ]", word)[0].lower() for word in project["dependencies"]}
+    declared, optional = map(names_of, (project["dependencies"], sum(project["optional-dependencies"].values(), [])))
     tops = {name.split(".")[0] for path in FILES for name in imports(path)}
     foreign = tops - set(sys.stdlib_module_names) - {"cldeblur"}
     wanted = {DISTRIBUTIONS.get(name, name).lower() for name in foreign}
-    assert wanted - declared == set()
+    assert wanted - declared - optional == set()
     assert declared - wanted == set(), "nothing is declared that is not used"
 
 

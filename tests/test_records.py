@@ -22,7 +22,7 @@ from cldeblur.config.schema import Run
 from cldeblur.errors import Refused
 from cldeblur.files import write_bytes, write_text
 from cldeblur.launching import Launch, begin, list_outputs, logged
-from cldeblur.records import RECORD_FILE, SCHEMA, RunRecord, now, read_record, to_json
+from cldeblur.records import RECORD_FILE, SCHEMA, RunRecord, duration, now, read_record, to_json
 
 RUN = Run(root="runs", dir=None, name=None, group=None, tags=["a", "b"], notes="why")
 CONTENT: dict[str, Any] = {"seed": 0, "data": {"root": "x", "crop": 64}, "run": {"root": "runs"}}
@@ -238,3 +238,10 @@ def test_the_time_is_utc_to_the_second() -> None:
     moment = datetime.fromisoformat(now())
     assert moment.tzname() == "UTC"
     assert moment.microsecond == 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(40, "40 s"), (720, "12 min"), (3.5 * 3600, "3.5 h"), (6.2 * 86400, "6.2 days")]
+)
+def test_duration(seconds: float, words: str) -> None:
+    assert duration(seconds) == words

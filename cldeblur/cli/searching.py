@@ -1,64 +1,63 @@
-"""Runs a search, and tells what it found."""
+"""What a search says: what it is about to do, and what it found."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from statistics import mean
 from typing import TYPE_CHECKING
 
-from cldeblur.cli.jobs import DONE, FAILED, INTERRUPTED, REFUSED
+from cldeblur.config.schema import Search as Settings
 from cldeblur.errors import Refused
-from cldeblur.stopping import Interrupted, interruptible
-from cldeblur.sweeps.directories import locked, none_left_empty
-from cldeblur.sweeps.estimate import time_needed
-from cldeblur.sweeps.place import sweep_group, sweep_settings
+from cldeblur.records import ENDED_WELL, duration
 from cldeblur.sweeps.preflight import Job
 
 if TYPE_CHECKING:
     from cldeblur.sweeps.search import Search, Trial
 
-ENDED = ("completed", "pruned")
 CAUTION = (
     "Chosen by validation, from one run each: the best of many is also the luckiest. Before you claim a gain, train it "
     "and\nnegatives=none with several seeds (-m seed=1,2,3), and compare these."
 )
 
 
-def search(words: Sequence[str], first: Job, hydra: Callable[[Sequence[str]], object]) -> int:
-    """Make the trials of a search that are missing, and print what all of them gave.
+def search_of(folder: Path, words: Sequence[str], first: Job) -> "Search | None":
+    """The search that a command asks for; None where it asks for a plain sweep.
 
     Args:
-        words: the overrides of the search, axes included.
-        first: the job at the first ends of all axes.
-        hydra: hands over to Hydra, with further overrides.
-
-    Returns:
-        The exit code.
+        folder: the sweep's own.
+        words: its overrides, axes included.
+        first: its job at the first ends of all axes.
 
     Raises:
-        Refused: Optuna is missing, there is nothing to search over, or the directory holds something else.
+        Refused: Optuna is missing, or there is nothing to search over.
     """
+    if first.content.get("search") is None:
+        return None
     if find_spec("optuna") is None:
         raise Refused("a search needs Optuna, which is not installed: pip install 'cldeblur[search]'")
     from cldeblur.sweeps.search import Search
 
-    group, settings = sweep_group(first, words), first.content["search"]
-    found = Search(Path(first.content["run"]["root"]) / "sweeps" / group, words)
-    with none_left_empty([found.folder]), locked(found.folder):
-        found.open(first.content)
-        print(_introduction(found, found.trials(), settings))
-        code = _exit_code(lambda: hydra(sweep_settings(group, words)))
-        trials = found.trials()
-        if all(trial.record is None for trial in trials):
-            found.forget()
-            return code or REFUSED
-    print(search_table(found.folder, trials))
-    complete = len(trials) >= settings["trials"] and all(trial.status in ENDED for trial in trials)
-    return code or (DONE if complete else FAILED)
+    return Search(folder, words, Settings(**first.content["search"]))
+
+
+def search_opening(search: "Search", at_once: int) -> str:
+    """What a search says before its first trial.
+
+    Args:
+        search: with the trials of earlier commands.
+        at_once: how many trials work at the same time.
+    """
+    wanted = search.settings.trials
+    ended = [trial for trial in search.trials() if trial.status in ENDED_WELL]
+    complete = sum(trial.status == "completed" for trial in ended)
+    done = f"; {complete} are complete, {len(ended) - complete} were stopped early" if ended else ""
+    heading = f"search in {search.folder}: {wanted} trials{done}"
+    return "\n".join([heading, *(f"  {axis}" for axis in search.axes), _time_needed(ended, wanted, at_once)])
 
 
 def search_table(folder: Path, trials: Sequence["Trial"]) -> str:
     """Every trial of a search, the best one, and what may not be concluded from it."""
-    heading = ("trial", *trials[0].values, "validation", "state")
+    heading = ("trial", *(trials[0].values if trials else ()), "validation", "state")
     rows = [(str(trial.number), *trial.values.values(), _decibels(trial), trial.status) for trial in trials]
     finished = [trial for trial in trials if trial.status == "completed" and trial.psnr is not None]
     lines = [f"{folder}:", *_columns([heading, *rows])]
@@ -69,6 +68,17 @@ def search_table(folder: Path, trials: Sequence["Trial"]) -> str:
     return "\n".join(lines)
 
 
+def _time_needed(ended: Sequence["Trial"], wanted: int, at_once: int) -> str:
+    """How long the other trials may take: as long, on average, as those that have ended."""
+    left = wanted - len(ended)
+    spent = [seconds for trial in ended if trial.record and (seconds := trial.record.cost.get("wall_s"))]
+    if left <= 0:
+        return "nothing is left to do"
+    if not spent:
+        return "how long that takes is not known before a trial has ended; each says it after its first epoch"
+    return f"about {duration(-(-left // at_once) * mean(spent))} for the {left} that are left, {at_once} at once"
+
+
 def _decibels(trial: "Trial") -> str:
     return "" if trial.psnr is None else f"{trial.psnr:.3f} dB"
 
@@ -77,25 +87,3 @@ def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows as lines, each column as wide as its widest cell."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-
-
-def _introduction(found: "Search", trials: Sequence["Trial"], settings: Mapping[str, int]) -> str:
-    """What a search says before its first trial."""
-    complete = [trial.record for trial in trials if trial.record is not None and trial.status == "completed"]
-    pruned = sum(trial.status == "pruned" for trial in trials)
-    left = max(0, settings["trials"] - len(complete) - pruned)
-    done = f"; {len(complete)} are complete, {pruned} were stopped early" if trials else ""
-    lines = [f"{found.folder}: a search of {settings['trials']} trials{done}", *(f"  {axis}" for axis in found.axes)]
-    return "\n".join([*lines, time_needed(complete, left, settings["at_once"])])
-
-
-def _exit_code(run: Callable[[], object]) -> int:
-    """Run something that may be interrupted, or leave by itself."""
-    try:
-        with interruptible():
-            run()
-    except (Interrupted, KeyboardInterrupt):
-        return INTERRUPTED
-    except SystemExit as stop:
-        return INTERRUPTED if stop.code == INTERRUPTED else FAILED
-    return DONE

@@ -69,7 +69,6 @@ class Search:
     """How a search (`sweep=search`) goes about it."""
 
     trials: int
-    at_once: int
     startup: int
     prune_from: float
 
@@ -92,12 +91,22 @@ class TrainConfig:
     trainer: Trainer
     logger: Node
     protocol: Node
+    launcher: Node
     run: Run
     resume: str | None
     initial_weights: str | None
     detect: str
     trust: list[str]
     search: Search | None
+
+
+@dataclass
+class PreviewConfig(TrainConfig):
+    """Everything that `cldeblur preview` may be told: how to draw, and the run to draw before it begins."""
+
+    output: str
+    images: int
+    finished_psnr: float | None
 
 
 @dataclass

@@ -1,8 +1,9 @@
 """The jobs that a command line asks for, each composed and checked before the first one starts."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any, cast
@@ -23,6 +24,7 @@ from cldeblur.config.loading import keys, resolved
 from cldeblur.config.schema import EvaluateConfig, TrainConfig
 from cldeblur.config.typos import did_you_mean, nearest
 from cldeblur.errors import Refused
+from cldeblur.sweeps.axes import refuse_intervals, refuse_repeated, refuse_several, values_of
 from cldeblur.sweeps.explaining import explained
 from cldeblur.sweeps.naming import register_resolvers
 
@@ -33,12 +35,17 @@ OURS = {
     "hydra.mode": "-m for a sweep",
 }
 
+
 Choices = dict[str, str | None]
+HYDRAS_CHOICES = ("hydra/launcher", "hydra/sweeper")
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run that a command line asks for: its overrides, its config, and the option chosen in each group."""
+    """One run that a command line asks for: its overrides, its config, and the option chosen in each group.
+
+    Of Hydra's own groups `choices` holds `hydra/launcher` and `hydra/sweeper`.
+    """
 
     overrides: tuple[str, ...]
     content: dict[str, Any]
@@ -70,52 +77,37 @@ def jobs(
     register_resolvers()
     with _hydra(config_folder):
         parsed = _parse(words)
+        if not multirun:
+            refuse_several(parsed)
         name = config_name or verb
-        if multirun:
-            _refuse_intervals(name, parsed)
-        else:
-            _refuse_several_values(parsed)
         lines = _expand(parsed) if multirun else [parsed]
         checked_lines = [(line, *_names_checked(name, line)) for line in lines]
-        ready = checked_lines[0][-1].get("sweep")
-        if ready is not None and not multirun:
-            raise Refused(f"sweep={ready} stands for several runs; add -m")
+        choices = checked_lines[0][-1]
+        if choices["hydra/sweeper"] == "basic":
+            refuse_intervals(parsed)
+        if choices.get("sweep") is not None and not multirun:
+            raise Refused(f"sweep={choices['sweep']} stands for several runs; add -m")
         return [_job(verb, *found) for found in checked_lines] if complete else []
 
 
 def sweep_words(
     verb: str, words: Sequence[str], config_folder: str | None = None, config_name: str | None = None
 ) -> list[str]:
-    """The overrides of a sweep: those that `hydra.sweeper.params` of a config file names, then those typed."""
+    """The overrides of a sweep: those that `hydra.sweeper.params` of a config file names, then those typed.
+
+    What is typed counts where both give the same key.
+
+    Raises:
+        Refused: several values are typed for one key at two places.
+    """
     register_resolvers()
     with _hydra(config_folder):
-        master = _master(config_name or verb, _parse(words))
-    return with_axes(OmegaConf.select(master, "hydra.sweeper.params") or {}, words)
-
-
-def with_axes(axes: Mapping[str, Any], words: Sequence[str]) -> list[str]:
-    """The axes of a config file, but for those whose key is typed too, and then the words that are typed."""
-    typed = {override.key_or_group for override in _parse(words)}
-    return [*(f"{key}={value}" for key, value in axes.items() if key not in typed), *words]
-
-
-def _master(name: str, parsed: Sequence[Override]) -> DictConfig:
-    """The config that a sweep itself has, made of the options that are chosen for all of its jobs."""
-    single = [item for item in parsed if not item.is_sweep_override()]
-    return _compose(name, [str(item.input_line) for item in single if _is_hydras(item) or _is_choice(item)], [])
-
-
-def _refuse_intervals(name: str, parsed: Sequence[Override]) -> None:
-    """Refuse continuous axes where Hydra's plain sweeper would meet them, which knows lists alone."""
-    continuous = [item for item in parsed if item.is_interval_sweep()]
-    if continuous and _master(name, parsed).hydra.runtime.choices["hydra/sweeper"] == "basic":
-        raise Refused(f"{continuous[0].input_line} is for a search; add sweep=search, or give the values to try")
-
-
-def _refuse_several_values(parsed: Sequence[Override]) -> None:
-    for override in parsed:
-        if override.is_sweep_override():
-            raise Refused(f"{override.input_line} gives several values; add -m for a sweep")
+        parsed = _parse(words)
+        refuse_repeated(parsed)
+        single = [item for item in parsed if not item.is_sweep_override() and (_is_hydras(item) or _is_choice(item))]
+        master = _compose(config_name or verb, [str(item.input_line) for item in single], [])
+    in_file = OmegaConf.select(master, "hydra.sweeper.params") or {}
+    return [*(f"{key}={value}" for key, value in in_file.items()), *words]
 
 
 def swept_keys(words: Sequence[str]) -> set[str]:
@@ -138,6 +130,8 @@ def _hydra(config_folder: str | None) -> Iterator[None]:
         search.prepend("command-line", f"file://{Path(config_folder).resolve()}", SearchPathQuery(provider="schema"))
     version.setbase("1.3")
     GlobalHydra.instance().clear()
+    for remembered in (_offered, _groups):
+        remembered.cache_clear()
     Hydra.create_main_hydra2("cldeblur", search)
     try:
         yield
@@ -163,35 +157,33 @@ def _parse(words: Sequence[str]) -> list[Override]:
 
 
 def _expand(parsed: Sequence[Override]) -> list[list[Override]]:
-    """Every combination of the swept values."""
-    axes = [_values(override) for override in parsed]
-    return [_parse(line) for line in product(*axes)]
-
-
-def _values(override: Override) -> list[str]:
-    """The single-value overrides that a swept one stands for; a continuous one stands for its own ends."""
-    if not override.is_sweep_override():
-        return [str(override.input_line)]
-    key = override.get_key_element()
-    if override.is_interval_sweep():
-        interval = cast(Any, override.value())
-        return [f"{key}={end}" for end in (interval.start, interval.end)]
-    return [f"{key}={value}" for value in override.sweep_string_iterator()]
+    """Every combination of the swept values, in the order in which Hydra numbers its jobs; a key's last axis counts."""
+    axes = {override.get_key_element(): values_of(override) for override in parsed}
+    return [_parse(line) for line in product(*axes.values())]
 
 
 def _names_checked(name: str, line: Sequence[Override]) -> tuple[DictConfig, Choices]:
     """Compose one job whose groups, options and keys all exist; also gives the option chosen in each group."""
-    chosen = [str(item.input_line) for item in line if _is_hydras(item) or _is_choice(item)]
+    choices, known = _offered(
+        name, tuple(str(item.input_line) for item in line if _is_hydras(item) or _is_choice(item))
+    )
+    _refuse_unknown_keys(line, known)
+    return _compose(name, [str(item.input_line) for item in line], known), dict(choices)
+
+
+@cache  # for one command: jobs that differ in values alone, seeds for example, are offered the same
+def _offered(name: str, chosen: tuple[str, ...]) -> tuple[Choices, list[str]]:
+    """The option in each group, and the keys that there are, once options have been chosen."""
     base = _compose(name, chosen, [*_groups(), *_groups("hydra")])
-    choices = {str(key): value for key, value in base.hydra.runtime.choices.items() if "hydra/" not in str(key)}
+    made = {str(key): value for key, value in base.hydra.runtime.choices.items()}
+    choices = {key: value for key, value in made.items() if "hydra/" not in key or key in HYDRAS_CHOICES}
     named, experiment = keys(_container(base)), choices.get("experiment")
     plain = [f"{key}={value}" for key, value in choices.items() if value is not None and key != "experiment"]
     known = named if experiment is None else keys(_container(_compose(name, plain, [])))
     for key in named:
         if key not in known:
             raise Refused(f"no key '{key}' (in experiment={experiment}){did_you_mean(key, known)}")
-    _refuse_unknown_keys(line, known)
-    return _compose(name, [str(item.input_line) for item in line], known), choices
+    return choices, known
 
 
 def _job(verb: str, line: Sequence[Override], composed: DictConfig, choices: Choices) -> Job:
@@ -220,6 +212,7 @@ def _elsewhere(key: str) -> str:
     return ""
 
 
+@cache
 def _groups(parent: str = "") -> list[str]:
     """Groups of config files, ours or those below another."""
     found = GlobalHydra.instance().config_loader().list_groups(parent)

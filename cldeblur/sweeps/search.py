@@ -23,8 +23,8 @@ from cldeblur.config.identity import config_hash
 from cldeblur.config.schema import Search as Settings
 from cldeblur.errors import Refused
 from cldeblur.files import write_bytes
-from cldeblur.records import RunRecord, records_in
-from cldeblur.sweeps.axes import Axis, Choice, axes_of, fixed_words
+from cldeblur.records import ENDED_WELL, RunRecord, runs_in
+from cldeblur.sweeps.axes import Axis, Choice, searched
 
 JOURNAL = "search.jsonl"
 STUDY = "search"
@@ -69,15 +69,16 @@ class Search:
     Args:
         folder: the directory; `search.jsonl` in it is Optuna's journal of the study.
         words: the overrides of the search, axes included.
+        settings: how many trials, and how they are drawn.
 
     Raises:
         Refused: there is nothing to search over.
     """
 
-    def __init__(self, folder: Path, words: Sequence[str]) -> None:
+    def __init__(self, folder: Path, words: Sequence[str], settings: Settings) -> None:
         self.folder = folder
-        self.axes = axes_of(words)
-        self._fixed = fixed_words(words)
+        self.settings = settings
+        self.axes, self._fixed = searched(words)
 
     def open(self, content: Mapping[str, Any]) -> None:
         """Begin the study, or go on with it.
@@ -88,7 +89,7 @@ class Search:
         Raises:
             Refused: the directory holds another sweep, or a search of something else.
         """
-        if not (self.folder / JOURNAL).exists() and any(records_in(self.folder)):
+        if not (self.folder / JOURNAL).exists() and any(runs_in(self.folder)):
             raise Refused(f"{self.folder} holds another sweep; name one for this search: run.group=NAME")
         identity = f"{config_hash(content)} {'; '.join(map(str, self.axes))}"
         study = self._study()
@@ -108,17 +109,26 @@ class Search:
             for trial in _drawn(self._study())
         ]
 
-    def run(self, settings: Settings, seed: int, identify: Identify, launch: Launch) -> None:
+    def complete(self) -> bool:
+        """Whether it has as many trials as it is to have, and none of them is left to finish."""
+        trials = self.trials()
+        return len(trials) >= self.settings.trials and all(trial.status in ENDED_WELL for trial in trials)
+
+    def run(self, at_once: int, seed: int, identify: Identify, launch: Launch) -> None:
         """Make the trials that are missing; those that an earlier process did not finish come first.
 
         Args:
-            settings: how many trials, and how they are drawn.
+            at_once: trials launched together.
             seed: what is drawn is a function of it, of the trial's number and of earlier results.
             identify: gives the hash of the run that overrides ask for.
             launch: runs jobs, given the overrides of each and the first one's number, and returns when they ended.
         """
         study = self._study()
-        for batch in self._batches(study, settings, seed, identify):
+
+        def ask() -> FrozenTrial:
+            return self._ask(study, seed, identify)
+
+        for batch in _batches(study, self.settings.trials, at_once, ask):
             launch([[*self._fixed, *self._words(trial)] for trial in batch], batch[0].number)
             records = self._records()
             found = [records.get(trial.user_attrs[RUN_HASH]) for trial in batch]
@@ -127,19 +137,11 @@ class Search:
             if None in found:
                 return  # what keeps a run from beginning keeps the next one from it too
 
-    def _batches(self, study: Study, settings: Settings, seed: int, identify: Identify) -> Iterator[list[FrozenTrial]]:
-        """The trials to launch together: first those left over, then new ones."""
-        for _, together in groupby(enumerate(_left_over(study)), key=lambda pair: pair[1].number - pair[0]):
-            row = [trial for _, trial in together]
-            yield from (row[start : start + settings.at_once] for start in range(0, len(row), settings.at_once))
-        while (missing := settings.trials - len(_drawn(study))) > 0:
-            yield [self._ask(study, settings, seed, identify) for _ in range(min(missing, settings.at_once))]
-
-    def _ask(self, study: Study, settings: Settings, seed: int, identify: Identify) -> FrozenTrial:
+    def _ask(self, study: Study, seed: int, identify: Identify) -> FrozenTrial:
         """Draw a new trial's values."""
         number = len(study.get_trials(deepcopy=False))
         # Anew for each trial: a sampler that lived on would draw otherwise after a kill than without one.
-        study.sampler = TPESampler(seed=zlib.crc32(f"{seed} {number}".encode()), n_startup_trials=settings.startup)
+        study.sampler = TPESampler(seed=zlib.crc32(f"{seed} {number}".encode()), n_startup_trials=self.settings.startup)
         trial = study.ask({axis.key: _distribution(axis) for axis in self.axes})
         drawn = study.get_trials(deepcopy=False)[number]
         trial.set_user_attr(RUN_HASH, identify([*self._fixed, *self._words(drawn)]))
@@ -153,7 +155,7 @@ class Search:
 
     def _records(self) -> dict[str, RunRecord]:
         """The records of the runs in the directory, by the hashes of their configs."""
-        return {record.config["hash"]: record for _, record in records_in(self.folder)}
+        return {record.config["hash"]: record for _, record in runs_in(self.folder)}
 
     def _study(self) -> Study:
         """The study in the journal, begun if there is none."""
@@ -190,6 +192,15 @@ def _distribution(axis: Axis) -> BaseDistribution:
     if axis.whole:
         return IntDistribution(int(axis.low), int(axis.high), log=axis.log)
     return FloatDistribution(axis.low, axis.high, log=axis.log)
+
+
+def _batches(study: Study, wanted: int, at_once: int, ask: Callable[[], FrozenTrial]) -> Iterator[list[FrozenTrial]]:
+    """The trials to launch together: first those left over, numbers in a row, then new ones."""
+    for _, together in groupby(enumerate(_left_over(study)), key=lambda pair: pair[1].number - pair[0]):
+        row = [trial for _, trial in together]
+        yield from (row[start : start + at_once] for start in range(0, len(row), at_once))
+    while (missing := wanted - len(_drawn(study))) > 0:
+        yield [ask() for _ in range(min(missing, at_once))]
 
 
 def _drawn(study: Study) -> list[FrozenTrial]:

@@ -7,7 +7,7 @@ from statistics import median
 
 import lightning.pytorch as lightning
 
-from cldeblur.records import records_in
+from cldeblur.records import runs_in
 from cldeblur.training.recorder import METRICS_FILE, Row, read_history
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Pruning(lightning.Callback):
 
     def _others(self) -> Iterator[list[Row]]:
         """The histories of the complete runs in the search's directory."""
-        for directory, record in records_in(self._directory.parent):
+        for directory, record in runs_in(self._directory.parent):
             if record.status == "completed":
                 yield read_history(directory / METRICS_FILE)
 

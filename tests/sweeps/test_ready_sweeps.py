@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -11,13 +13,14 @@ from cldeblur.config.identity import config_hash, method_hash
 from cldeblur.config.schema import TrainConfig
 from cldeblur.config.targets import chosen
 from cldeblur.errors import Refused
-from cldeblur.sweeps.place import sweep_group, sweep_settings
-from cldeblur.sweeps.preflight import Job, jobs, sweep_words, with_axes
+from cldeblur.sweeps.plan import make_plan
+from cldeblur.sweeps.preflight import Job, jobs, sweep_words
 
 READY = [name for name in options("sweep") if name != "search"]
 PLACE = ["data.root=x", "experiment=gopro_cl_mimo_unet"]
 
 
+@cache
 def jobs_of(*words: str) -> list[Job]:
     """The jobs of a sweep of the thesis's recipe."""
     return jobs("train", sweep_words("train", [*PLACE, *words]), multirun=True)
@@ -48,19 +51,20 @@ def test_a_ready_sweep_has_as_many_runs_as_it_says(name: str) -> None:
 
 @pytest.mark.parametrize("name", READY)
 def test_every_arm_has_three_seeds_and_one_is_the_baseline(name: str) -> None:
+    """How many negatives there should be is asked of one against more; all else is asked against none."""
     found = jobs_of(f"sweep={name}")
     arms = seeds_of_arms(found)
     assert list(arms.values()) == [{1, 2, 3}] * len(arms)
+    assert len(arms) >= 3
     plain = {method_hash(job.content) for job in found if not chosen(job.content["negatives"])}
     baseline = jobs("train", ["data.root=x", "experiment=gopro_mimo_unet"])[0].content
-    assert plain == {method_hash(baseline)}
-    assert len(arms) >= 3
+    assert plain == (set() if name == "count" else {method_hash(baseline)})
 
 
 @pytest.mark.parametrize("name", READY)
 def test_arms_differ_in_the_question_alone(name: str) -> None:
     contents = [job.content for job in jobs_of(f"sweep={name}") if chosen(job.content["negatives"])]
-    asked = {"interval": "schedule", "top": "levels", "weight": "contrast"}.get(name, name)
+    asked = {"interval": "schedule", "top": "levels", "weight": "contrast", "count": "negatives"}.get(name, name)
     left = [without_sections(content, "seed", "negatives", asked) for content in contents]
     assert left[1:] == left[:-1]
     assert len({str(content[asked]) for content in contents}) > 1
@@ -70,11 +74,20 @@ def test_arms_differ_in_the_question_alone(name: str) -> None:
 def test_every_arm_can_be_built(name: str) -> None:
     from cldeblur.training.parts import make_parts
 
-    words = ("seed=1", "features.weights=random", "features.taps=[relu1_1]", "features.tap_weights=[1.0]")
-    found = {method_hash(job.content): job.config for job in jobs_of(f"sweep={name}", "backbone.channels=4", *words)}
+    found = {method_hash(job.content): job.config for job in jobs_of(f"sweep={name}")}
     for config in found.values():
         assert isinstance(config, TrainConfig)
-        assert (make_parts(config).contrastive is None) == (not chosen(config.negatives))
+        small = {"weights": "random", "taps": ["relu1_1"], "tap_weights": [1.0]}
+        backbone = {**config.backbone, "channels": 4, "blocks": 1}
+        parts = make_parts(replace(config, backbone=backbone, features={**config.features, **small}))
+        assert (parts.contrastive is None) == (not chosen(config.negatives))
+
+
+def test_counts_are_what_they_say() -> None:
+    from cldeblur.config.targets import build
+
+    generators = [build("negatives", job.content["negatives"]) for job in jobs_of("sweep=count", "seed=1")]
+    assert [generator.count for generator in generators] == [1, 2, 4]
 
 
 def test_the_baseline_of_a_product_is_one_run() -> None:
@@ -86,17 +99,11 @@ def test_the_baseline_of_a_product_is_one_run() -> None:
 
 def test_what_is_typed_wins_over_the_files_axes() -> None:
     extended = jobs_of("sweep=negatives", "seed=1,2,3,4,5")
-    assert set(seeds_of_arms(extended).values().__iter__().__next__()) == {1, 2, 3, 4, 5}
+    assert all(seeds == {1, 2, 3, 4, 5} for seeds in seeds_of_arms(extended).values())
     narrowed = jobs_of("sweep=negatives", "seed=7", "negatives=none,blend")
     assert [job.content["seed"] for job in narrowed] == [7, 7]
     further = jobs_of("sweep=negatives", "seed=7", "negatives=blend", "levels.top=0.1,0.2")
     assert [job.content["levels"]["top"] for job in further] == [0.1, 0.2]
-
-
-def test_axes_of_a_file_come_first_but_for_those_typed() -> None:
-    assert with_axes({"seed": "1,2", "levels.top": "0.1,0.2"}, ["levels.top=0.3", "negatives=blend"]) == [
-        *("seed=1,2", "levels.top=0.3", "negatives=blend")
-    ]
 
 
 def test_a_ready_sweep_changes_no_run() -> None:
@@ -134,12 +141,4 @@ def test_refused(words: list[str], multirun: bool, sentence: str) -> None:
 )
 def test_each_ready_sweep_has_a_directory_of_its_own(words: list[str], group: str) -> None:
     asked = sweep_words("train", ["data.root=x", *words])
-    assert sweep_group(jobs("train", asked, multirun=True)[0], asked) == group
-
-
-def test_names_of_jobs_leave_out_what_all_have() -> None:
-    settings = sweep_settings("it's", ["seed=1,2", "data.root=x"])
-    assert settings == [
-        "run.group='it\\'s'",
-        "hydra.job.config.override_dirname.exclude_keys=['data.root','run.group']",
-    ]
+    assert make_plan("train", asked, jobs("train", asked, multirun=True)).group == group

@@ -14,7 +14,7 @@ from cldeblur.records import RunRecord, Status
 from cldeblur.sweeps.search import JOURNAL, Search, Trial
 
 WORDS = ["data.root=x", "levels.top=interval(0.1,0.6)", "w=tag(log,interval(0.01,1))", "negatives=blend,unsharp"]
-SETTINGS = Settings(trials=12, at_once=1, startup=4, prune_from=0.5)
+SETTINGS = Settings(trials=12, startup=4, prune_from=0.5)
 CONTENT = {"seed": 1}
 Launch = Callable[[list[list[str]], int], None]
 
@@ -42,9 +42,9 @@ def write(folder: Path, words: Sequence[str], number: int, status: Status = "com
 
 @pytest.fixture
 def make(tmp_path: Path) -> Callable[..., list[Trial]]:
-    """Give `make("name", launch, settings, seed)`: go on with a search in that folder; gives its trials so far."""
+    """Give `make("name", launch, wanted)`: go on with a search in that folder; gives its trials so far."""
 
-    def run(name: str, launch: Launch | None = None, settings: Settings = SETTINGS, seed: int = 0) -> list[Trial]:
+    def run(name: str, launch: Launch | None = None, wanted: int = 12, at_once: int = 1, seed: int = 0) -> list[Trial]:
         folder = tmp_path / name
         folder.mkdir(exist_ok=True)
 
@@ -52,9 +52,9 @@ def make(tmp_path: Path) -> Callable[..., list[Trial]]:
             for number, words in enumerate(batch, start=first):
                 write(folder, words, number)
 
-        search = Search(folder, WORDS)
+        search = Search(folder, WORDS, replace(SETTINGS, trials=wanted))
         search.open(CONTENT)
-        search.run(settings, seed, identify, launch or complete)
+        search.run(at_once, seed, identify, launch or complete)
         return search.trials()
 
     return run
@@ -73,11 +73,11 @@ def test_a_search_makes_as_many_trials_as_it_is_to(make: Any) -> None:
         assert 0.1 <= float(trial.values["levels.top"]) <= 0.6
         assert trial.values["negatives"] in ("blend", "unsharp")
     assert make("one") == trials
-    assert len(make("one", settings=replace(SETTINGS, trials=14))) == 14
+    assert len(make("one", wanted=14)) == 14
 
 
 def test_later_trials_are_better_than_the_random_ones(make: Any) -> None:
-    found = [trial.psnr for trial in make("one", settings=replace(SETTINGS, trials=40))]
+    found = [trial.psnr for trial in make("one", wanted=40)]
     assert sum(found[-10:]) / 10 > sum(found[:4]) / 4
     assert max(found) > 29.9
 
@@ -89,8 +89,7 @@ def test_what_is_drawn_follows_from_the_seed(make: Any) -> None:
 
 @pytest.mark.parametrize("at_once", [1, 3])
 def test_a_killed_search_goes_on_as_if_it_had_not_been(at_once: int, make: Any, tmp_path: Path) -> None:
-    settings = replace(SETTINGS, at_once=at_once)
-    straight = make("straight", settings=settings)
+    straight = make("straight", at_once=at_once)
     launched: list[int] = []
 
     def die_every_time(batch: list[list[str]], first: int) -> None:
@@ -103,33 +102,31 @@ def test_a_killed_search_goes_on_as_if_it_had_not_been(at_once: int, make: Any, 
 
     for _ in range(12 // at_once):
         with pytest.raises(SystemExit):
-            make("killed", die_every_time, settings)
-    assert make("killed", die_every_time, settings) == straight
+            make("killed", die_every_time, at_once=at_once)
+    ended = make("killed", die_every_time, at_once=at_once)
+    assert [(trial.values, trial.psnr) for trial in ended] == [(trial.values, trial.psnr) for trial in straight]
     assert launched == [first for first in range(0, 12, at_once) for _ in range(2)]
 
 
 def test_a_torn_journal_is_mended(make: Any, tmp_path: Path) -> None:
-    settings = replace(SETTINGS, trials=3)
-    trials = make("one", settings=settings)
+    trials = make("one", wanted=3)
     journal = tmp_path / "one" / JOURNAL
     with journal.open("a") as file:
         file.write('{"op_code":5,"worker')
     (tmp_path / "one" / f"{JOURNAL}.lock").symlink_to(journal)
-    more = make("one", settings=replace(SETTINGS, trials=5))
+    more = make("one", wanted=5)
     assert more[:3] == trials
     assert len(more) == 5
     assert [json.loads(line) for line in journal.read_text().splitlines()]
 
 
-def test_a_kill_while_values_are_drawn_costs_a_number_and_no_trial(
-    make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make("one", settings=replace(SETTINGS, trials=2))
+def test_a_kill_while_values_are_drawn_costs_a_number_and_no_trial(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    make("one", wanted=2)
     with monkeypatch.context() as patch:
         patch.setattr(Search, "_words", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            make("one", settings=replace(SETTINGS, trials=3))
-    trials = make("one", settings=replace(SETTINGS, trials=4))
+            make("one", wanted=3)
+    trials = make("one", wanted=4)
     assert [trial.number for trial in trials] == [0, 1, 3, 4]
 
 
@@ -156,11 +153,11 @@ def test_what_becomes_of_a_trial(
 
     for expected in ([0, 1, 2], [1] if again else []):
         launched: list[int] = []
-        trials = make("one", launch, replace(SETTINGS, trials=3))
+        trials = make("one", launch, wanted=3)
         assert launched == expected
     assert trials[1].status == ("died" if status == "running" else status)
     assert trials[1].psnr == (None if epochs == 0 else pytest.approx(30, abs=3))
-    study = Search(tmp_path / "one", WORDS)._study()
+    study = Search(tmp_path / "one", WORDS, SETTINGS)._study()
     assert study.trials[1].state.name == state
     assert len(study.trials) == 3
 
@@ -176,7 +173,7 @@ def test_left_over_trials_are_launched_under_their_own_numbers(make: Any, tmp_pa
 
     for _ in range(2):
         firsts.clear()
-        make("one", fail_some, Settings(trials=6, at_once=2, startup=2, prune_from=1.0))
+        make("one", fail_some, wanted=6, at_once=2)
     assert firsts == [(1, 2), (3, 1), (5, 1)]
 
 
@@ -187,13 +184,13 @@ def test_a_trial_that_does_not_begin_ends_the_search(make: Any) -> None:
 
 
 def test_a_directory_is_one_searchs(make: Any, tmp_path: Path) -> None:
-    make("one", settings=replace(SETTINGS, trials=1))
+    make("one", wanted=1)
     with pytest.raises(Refused, match="holds a search of something else"):
-        Search(tmp_path / "one", WORDS).open({"seed": 2})
+        Search(tmp_path / "one", WORDS, SETTINGS).open({"seed": 2})
     with pytest.raises(Refused, match="holds a search of something else"):
-        Search(tmp_path / "one", [*WORDS, "c=interval(0.1,1)"]).open(CONTENT)
+        Search(tmp_path / "one", [*WORDS, "c=interval(0.1,1)"], SETTINGS).open(CONTENT)
     (tmp_path / "sweep").mkdir()
-    write(tmp_path / "sweep", WORDS[:1] + ["levels.top=0.1", "w=1"], 0)
+    write(tmp_path / "sweep", [*WORDS[:1], "levels.top=0.1", "w=1"], 0)
     with pytest.raises(Refused, match=r"holds another sweep; name one for this search: run\.group=NAME"):
-        Search(tmp_path / "sweep", WORDS).open(CONTENT)
+        Search(tmp_path / "sweep", WORDS, SETTINGS).open(CONTENT)
     assert not (tmp_path / "sweep" / JOURNAL).exists()
