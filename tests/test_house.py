@@ -5,7 +5,8 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -116,14 +117,14 @@ def test_what_prints_help_and_refusals_imports_no_torch() -> None:
     assert answer.stdout == "False\n"
 
 
-def names_of(requirements: list[str]) -> set[str]:
+def names_of(requirements: Iterable[str]) -> set[str]:
     """The names of required distributions."""
     return {re.split(r"[<>=!\[; ]", word)[0].lower() for word in requirements}
 
 
 def test_every_package_that_is_imported_is_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    declared, optional = map(names_of, (project["dependencies"], sum(project["optional-dependencies"].values(), [])))
+    declared, optional = names_of(project["dependencies"]), names_of(chain(*project["optional-dependencies"].values()))
     tops = {name.split(".")[0] for path in FILES for name in imports(path)}
     foreign = tops - set(sys.stdlib_module_names) - {"cldeblur"}
     wanted = {DISTRIBUTIONS.get(name, name).lower() for name in foreign}

@@ -98,8 +98,11 @@ class Search:
         study.set_user_attr(IDENTITY, identity)
 
     def forget(self) -> None:
-        """Remove the journal, of a search of which no trial has begun."""
+        """Remove what a search leaves of which no trial has begun: its journal, and the trials' empty directories."""
         (self.folder / JOURNAL).unlink()
+        for path in self.folder.iterdir():
+            if path.is_dir() and not any(path.iterdir()):
+                path.rmdir()
 
     def trials(self) -> list[Trial]:
         """Every trial so far, in the order of their numbers."""

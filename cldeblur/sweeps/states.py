@@ -7,6 +7,8 @@ from cldeblur.files import write_text
 from cldeblur.records import RunRecord, SweepJob, read_record
 from cldeblur.sweeps.directories import is_locked
 
+REFUSED = ".refused"
+
 
 def update(job: SweepJob, folder: Path) -> None:
     """Bring a job of the sweep in `folder` up to date: status, reason, and when it started and ended."""
@@ -51,9 +53,10 @@ def note_refusal(directory: Path, sentence: str) -> None:
     write_text(_note(directory), sentence)
 
 
-def forget_refusal(directory: Path) -> None:
-    """Take the word away again."""
-    _note(directory).unlink(missing_ok=True)
+def forget_refusals(folder: Path) -> None:
+    """Take the words away again, of all jobs of the sweep in `folder`."""
+    for note in folder.glob(f".*{REFUSED}"):
+        note.unlink(missing_ok=True)
 
 
 def refusal(directory: Path) -> str | None:
@@ -66,7 +69,7 @@ def refusal(directory: Path) -> str | None:
 
 def _note(directory: Path) -> Path:
     # Beside the directory: that may hold somebody else's run, or must not be there at all.
-    return directory.with_name(f".{directory.name}.refused")
+    return directory.with_name(f".{directory.name}{REFUSED}")
 
 
 def _record(directory: Path, identity: str) -> RunRecord | None:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from cldeblur.records import ENDED_WELL, SweepJob, SweepRecord, duration, now, runs_in
 from cldeblur.sweeps.plan import Plan
-from cldeblur.sweeps.states import forget_refusal, update
+from cldeblur.sweeps.states import forget_refusals, update
 
 logger = logging.getLogger(__name__)
 PERIOD_SECONDS = 1.0
@@ -35,8 +35,7 @@ class Watch:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Write the record now, and as long as the sweep works."""
-        for job in self.record.jobs:
-            forget_refusal(self._plan.folder / job.directory)
+        forget_refusals(self._plan.folder)
         self.record.write(self._plan.folder)
         self.estimate()
         if self._left() and not self._estimated:
@@ -71,8 +70,7 @@ class Watch:
         stopped = interrupted and not (complete and self._plan.runs)
         self.record.status, self.record.ended = "interrupted" if stopped else status, now()
         self.record.write(self._plan.folder)
-        for job in self.record.jobs:
-            forget_refusal(self._plan.folder / job.directory)
+        forget_refusals(self._plan.folder)
 
     def asked_for(self) -> list[SweepJob]:
         """The jobs of this command; not those that an earlier one has left in the record."""

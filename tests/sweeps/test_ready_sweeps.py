@@ -98,7 +98,7 @@ def test_the_baseline_of_a_product_is_one_run() -> None:
 
 
 def test_what_is_typed_wins_over_the_files_axes() -> None:
-    extended = jobs_of("sweep=negatives", "seed=1,2,3,4,5")
+    extended = jobs_of("sweep=count", "seed=1,2,3,4,5")
     assert all(seeds == {1, 2, 3, 4, 5} for seeds in seeds_of_arms(extended).values())
     narrowed = jobs_of("sweep=negatives", "seed=7", "negatives=none,blend")
     assert [job.content["seed"] for job in narrowed] == [7, 7]
@@ -132,9 +132,9 @@ def test_refused(words: list[str], multirun: bool, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("words", "group"),
     [
-        (["experiment=gopro_cl_mimo_unet", "sweep=top"], "gopro_cl_mimo_unet-top"),
-        (["sweep=top"], "custom-top"),
-        (["sweep=top", "run.group=mine"], "mine"),
+        (["experiment=gopro_cl_mimo_unet", "sweep=count"], "gopro_cl_mimo_unet-count"),
+        (["sweep=count"], "custom-count"),
+        (["sweep=count", "run.group=mine"], "mine"),
         (["seed=1,2"], "custom"),
         (["experiment=gopro_mimo_unet,gopro_cl_mimo_unet"], "custom"),
     ],
