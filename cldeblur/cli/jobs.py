@@ -21,7 +21,7 @@ from cldeblur.environment import external_rank
 from cldeblur.errors import Failed, Refused
 from cldeblur.launching import Launch
 from cldeblur.records import SWEEP_FILE, read_sweep
-from cldeblur.stopping import Interrupted, interruptible
+from cldeblur.stopping import INTERRUPTED, Interrupted, interruptible
 from cldeblur.sweeps.directories import claim, is_locked, locked
 from cldeblur.sweeps.joining import await_first_rank
 from cldeblur.sweeps.launches import launch_of
@@ -29,7 +29,7 @@ from cldeblur.sweeps.naming import register_resolvers
 from cldeblur.sweeps.orders import received
 from cldeblur.sweeps.states import finished, note_refusal
 
-DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 75
+DONE, FAILED, REFUSED = 0, 1, 2
 MOST_NAMED = 5
 EXIT_CODES: list[int] = []
 

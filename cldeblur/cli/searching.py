@@ -47,12 +47,12 @@ def search_opening(search: "Search", at_once: int) -> str:
         search: with the trials of earlier commands.
         at_once: how many trials work at the same time.
     """
-    wanted = search.settings.trials
+    wanted, together = search.settings.trials, min(at_once, search.settings.startup)
     ended = [trial for trial in search.trials() if trial.status in ENDED_WELL]
     complete = sum(trial.status == "completed" for trial in ended)
     done = f"; {complete} are complete, {len(ended) - complete} were stopped early" if ended else ""
     heading = f"search in {search.folder}: {wanted} trials{done}"
-    return "\n".join([heading, *(f"  {axis}" for axis in search.axes), _time_needed(ended, wanted, at_once)])
+    return "\n".join([heading, *(f"  {axis}" for axis in search.axes), _time_needed(ended, wanted, together)])
 
 
 def search_table(folder: Path, trials: Sequence["Trial"]) -> str:

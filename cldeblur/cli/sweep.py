@@ -14,7 +14,7 @@ from cldeblur.config.targets import build, chosen
 from cldeblur.environment import DIFF_FILE, external_rank
 from cldeblur.errors import Refused
 from cldeblur.records import ENDED_WELL, SWEEP_FILE
-from cldeblur.stopping import Interrupted, interruptible
+from cldeblur.stopping import INTERRUPTED, Interrupted, interruptible
 from cldeblur.sweeps.directories import locked, none_left_empty
 from cldeblur.sweeps.naming import quoted
 from cldeblur.sweeps.plan import Plan, make_plan, take_up
@@ -85,7 +85,7 @@ def _stopped(verb: str, words: Sequence[str]) -> bool:
     except (KeyboardInterrupt, Interrupted):
         return True
     except SystemExit as stop:
-        return stop.code == tasks.INTERRUPTED
+        return stop.code == INTERRUPTED
     return False
 
 
@@ -104,6 +104,6 @@ def _told(plan: Plan, watch: Watch, fresh: bool, search: "Search | None") -> int
         print(search_table(plan.folder, search.trials()))
     if interrupted:
         print("interrupted; the same command goes on with it")
-        return tasks.INTERRUPTED
+        return INTERRUPTED
     complete = states <= set(ENDED_WELL) if search is None else search.complete()
     return tasks.DONE if complete else tasks.FAILED

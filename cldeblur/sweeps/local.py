@@ -13,7 +13,7 @@ from typing import IO
 
 from cldeblur.errors import Refused
 from cldeblur.launching import Launch
-from cldeblur.stopping import Interrupted, noted
+from cldeblur.stopping import Interrupted, impatient, noted
 from cldeblur.sweeps.orders import send
 
 PERIOD_SECONDS = 0.1
@@ -51,7 +51,7 @@ class LocalLauncher:
                     time.sleep(PERIOD_SECONDS)
             finally:
                 for process in running:
-                    process.kill()
+                    process.end()
         if asked:
             raise Interrupted(asked[0].name)
 
@@ -89,10 +89,9 @@ class JobProcess:
     def has_ended(self, asked: Sequence[signal.Signals]) -> bool:
         """Pass on what has been asked for since the last look, and see whether the job still works."""
         if self._told < len(asked):
-            impatient = asked.count(signal.SIGINT) > 1
             self._told = len(asked)
-            if impatient:
-                self.kill()
+            if impatient(asked):
+                self._kill_all()
             else:
                 self._process.send_signal(asked[-1])
         if self._process.poll() is None:
@@ -100,22 +99,27 @@ class JobProcess:
         self._close()
         return True
 
-    def kill(self) -> None:
-        """End the job, and every process that it has started, at once."""
+    def end(self) -> None:
+        """End the job at once."""
+        self._kill_all()
+        self._close()
+
+    def _kill_all(self) -> None:
+        """Kill the job's process, and every process that it has started."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
 
     def _close(self) -> None:
-        """Clean up behind a job that has ended; what a killed one has left running ends too."""
-        if self._process.returncode < 0:
-            self.kill()
+        """Clean up behind a job that ends; what a killed one has left running ends too."""
+        code = self._process.wait()
+        if code < 0:
+            self._kill_all()
         if self._speaker is not None:
             self._speaker.join(STILL_SPEAKING_SECONDS)
         if self._process.stdin is not None:
             self._process.stdin.close()
-        if self._process.returncode < 0:
-            _say(f"job {self._number} was killed by {signal.Signals(-self._process.returncode).name}")
+        if code < 0:
+            _say(f"job {self._number} was killed by {signal.Signals(-code).name}")
 
 
 def _environment(at_once: int) -> dict[str, str]:
@@ -128,9 +132,10 @@ def _environment(at_once: int) -> dict[str, str]:
 
 def _repeat(output: IO[bytes], number: int) -> None:
     """Write a job's lines to the terminal, each with its number; of a progress bar its last state."""
-    for line in output:
-        text = line.decode(errors="replace").rstrip("\r\n").rpartition("\r")[2]
-        _say(f"{number} | {text}")
+    with output:
+        for line in output:
+            text = line.decode(errors="replace").rstrip("\r\n").rpartition("\r")[2]
+            _say(f"{number} | {text}")
 
 
 def _say(text: str) -> None:

@@ -105,7 +105,8 @@ def sweep_words(
         parsed = _parse(words)
         refuse_repeated(parsed)
         single = [item for item in parsed if not item.is_sweep_override() and (_is_hydras(item) or _is_choice(item))]
-        master = _compose(config_name or verb, [str(item.input_line) for item in single], [])
+        shared = [str(item.input_line) for item in single]
+        master = _compose(config_name or verb, shared, [*_groups(), *_groups("hydra")])
     in_file = OmegaConf.select(master, "hydra.sweeper.params") or {}
     return [*(f"{key}={value}" for key, value in in_file.items()), *words]
 

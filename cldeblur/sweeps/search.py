@@ -121,7 +121,7 @@ class Search:
         """Make the trials that are missing; those that an earlier process did not finish come first.
 
         Args:
-            at_once: trials launched together.
+            at_once: trials launched together, as far as `settings.startup` allows: more would learn nothing.
             seed: what is drawn is a function of it, of the trial's number and of earlier results.
             identify: gives the hash of the run that overrides ask for.
             launch: runs jobs, given the overrides of each and the first one's number, and returns when they ended.
@@ -131,7 +131,7 @@ class Search:
         def ask() -> FrozenTrial:
             return self._ask(study, seed, identify)
 
-        for batch in _batches(study, self.settings.trials, at_once, ask):
+        for batch in _batches(study, self.settings.trials, min(at_once, self.settings.startup), ask):
             launch([[*self._fixed, *self._words(trial)] for trial in batch], batch[0].number)
             records = self._records()
             found = [records.get(trial.user_attrs[RUN_HASH]) for trial in batch]

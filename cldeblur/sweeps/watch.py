@@ -13,7 +13,7 @@ from cldeblur.sweeps.states import forget_refusals, update
 
 logger = logging.getLogger(__name__)
 PERIOD_SECONDS = 1.0
-NEVER_BEGAN = "its process ended before it had begun"
+NEVER_BEGAN = "it left no record; see its messages"
 
 
 class Watch:
@@ -87,7 +87,8 @@ class Watch:
             work = sum(typical[epochs] for epochs in left)
             share = min(self._plan.at_once or 1, len(left))
             together = f", {share} at once" if share > 1 else ""
-            self._say(f"about {duration(work / share)} for the {len(left)} runs that are left{together}")
+            runs = f"{len(left)} runs that are" if len(left) > 1 else "run that is"
+            self._say(f"about {duration(work / share)} for the {runs} left{together}")
 
     def _left(self) -> list[int | None]:
         """The lengths, in epochs, of the planned runs that are not complete."""
