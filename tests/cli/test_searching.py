@@ -156,3 +156,20 @@ def test_a_search_may_stand_in_a_file(place: Path, training: Training) -> None:
     assert main([*words, "search.trials=3", "negatives=blend"]) == 0
     assert len(launches) == 3
     assert {launch.content["negatives"]["_target_"].rpartition(".")[2] for launch in launches} == {"Blend"}
+
+
+def test_a_ready_sweep(training: Training, capfd: pytest.CaptureFixture[str]) -> None:
+    """The baseline and fixed negatives depend on no schedule, and are trained once a seed."""
+    launches = training(reach)
+    words = ["train", "data=photos", "-m", "hydra/launcher=basic", "sweep=schedule", "schedule=interval,constant"]
+    assert main([*words, "seed=1"]) == 0
+    said = capfd.readouterr().out
+    assert "sweep in runs/sweeps/custom-schedule: 4 runs, none of them done already" in said
+    assert "how long that takes is not known before a run is complete" in said
+    chosen = [launch.content["negatives"]["_target_"] for launch in launches]
+    assert [str(name).rpartition(".")[2] for name in chosen] == ["None", "Blurred", "Blend", "Blend"]
+    assert main([*words, "seed=1,2"]) == 0
+    said = capfd.readouterr().out
+    assert "custom-schedule: 8 runs, 4 of them done already" in said
+    assert "not known" not in said
+    assert len(launches) == 8

@@ -18,12 +18,12 @@ from cldeblur.records import RunRecord, read_record, runs_in
 from cldeblur.training.pruning import Pruning, lagging, why_pruned
 from cldeblur.training.recorder import Row, read_history
 
-EPOCHS, LONGEST = 5, 30
+EPOCHS, LONGEST = 5, 20
 COURSE = st.lists(st.one_of(st.none(), st.floats(10, 40)), min_size=EPOCHS, max_size=EPOCHS)
 PATIENCE = 150
 SEARCH = (
     *("-m", "sweep=search", "search.trials=3", "search.startup=2", "levels.top=interval(0.1,0.6)"),
-    *("negatives=blend", "trainer.max_epochs=30"),
+    *("negatives=blend", "trainer.max_epochs=20"),
 )
 
 
@@ -127,9 +127,9 @@ def test_a_killed_search_goes_on_and_stops_what_lags(
     states = [line.split() for line in capfd.readouterr().out.partition("  trial")[2].splitlines()[1:4]]
     assert [(words[0], words[-1]) for words in states] == [("0", "completed"), ("1", "pruned"), ("2", "pruned")]
     first = read_record(directory)
-    assert (first.id, first.progress["epochs"], len(first.resumed_from)) == (half.id, 30, 1)
+    assert (first.id, first.progress["epochs"], len(first.resumed_from)) == (half.id, LONGEST, 1)
     stopped = [record for _, record in runs_in(folder) if record.status == "pruned"]
-    assert [record.progress["epochs"] for record in stopped] == [15, 15]
+    assert [record.progress["epochs"] for record in stopped] == [LONGEST // 2] * 2
     # A trial is an ordinary run: what it was asked for has no trace of the search but in what has no effect.
     assert {record.config["hash"] for record in stopped} == {
         config_hash({**read_config(folder / record.name / "config.yaml"), "search": None}) for record in stopped
