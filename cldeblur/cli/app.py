@@ -12,9 +12,11 @@ from hydra._internal.utils import get_args_parser
 from cldeblur.cli import jobs as tasks
 from cldeblur.cli.table import sweep_table
 from cldeblur.config.folder import conf_folder
+from cldeblur.environment import external_rank
 from cldeblur.errors import Refused
 from cldeblur.records import RECORD_FILE
 from cldeblur.sweeps.directories import choose_directory, none_left_empty
+from cldeblur.sweeps.joining import refuse_strangers
 from cldeblur.sweeps.naming import job_folder, quoted
 from cldeblur.sweeps.preflight import Job, fixed_keys, jobs, sweep_words, swept_keys
 
@@ -46,7 +48,7 @@ def run(verb: str, words: Sequence[str]) -> int:
 
 def _options_first(words: Sequence[str]) -> list[str]:
     """The same words with overrides last: Hydra does not read options that stand between overrides."""
-    overrides = [word for word in words if "=" in word and not word.startswith("-")]
+    overrides = [word for word in words if word.startswith("~") or ("=" in word and not word.startswith("-"))]
     return [*(word for word in words if word not in overrides), *overrides]
 
 
@@ -73,6 +75,8 @@ def _refuse_options(arguments: argparse.Namespace) -> None:
 
 def _single(verb: str, words: Sequence[str], job: Job) -> int:
     """One job in its own directory."""
+    if verb == "train":
+        refuse_strangers(job.content)
     group = "evaluate" if verb == "evaluate" else job.choices.get("experiment") or "custom"
     directory, word = choose_directory(job.content, group)
     if word:
@@ -86,6 +90,8 @@ def _single(verb: str, words: Sequence[str], job: Job) -> int:
 def _sweep(verb: str, words: Sequence[str], overrides: Sequence[str], found: Sequence[Job]) -> int:
     """Every job of a sweep, each in its own directory below the sweep's."""
     run_section = found[0].content["run"]
+    if external_rank() is not None:
+        raise Refused("-m starts its own processes; start it once, not under torchrun or as several tasks of srun")
     if run_section["dir"] is not None:
         raise Refused("run.dir names one run's directory; a sweep lives in <run.root>/sweeps/<run.group>")
     if found[0].content.get("resume") not in (None, "auto"):

@@ -16,10 +16,12 @@ from cldeblur.config.folder import PACKAGE
 from cldeblur.config.identity import code_fingerprint
 from cldeblur.config.loading import resolved
 from cldeblur.config.schema import TrainConfig
+from cldeblur.environment import external_rank
 from cldeblur.errors import Failed, Refused
 from cldeblur.launching import Launch
 from cldeblur.stopping import Interrupted
 from cldeblur.sweeps.directories import claim, locked
+from cldeblur.sweeps.joining import await_first_rank
 from cldeblur.sweeps.naming import register_resolvers
 
 DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 75
@@ -50,6 +52,9 @@ def _job(verb: str, config: DictConfig) -> float | None:
     """
     directory = Path(HydraConfig.get().runtime.output_dir)
     try:
+        if verb == "train" and external_rank():
+            _join(resolved(config), directory)
+            return None
         with locked(directory):
             result = _run(verb, resolved(config), directory)
         EXIT_CODES.append(DONE)
@@ -70,6 +75,15 @@ def _job(verb: str, config: DictConfig) -> float | None:
         EXIT_CODES.append(INTERRUPTED)
         raise SystemExit(INTERRUPTED) from None
     return None
+
+
+def _join(content: dict[str, Any], directory: Path) -> None:
+    """Take part, as another rank, in the run that the first one begins."""
+    await_first_rank(directory, content)
+    from cldeblur.training.rank import main
+
+    main(str(directory))
+    EXIT_CODES.append(DONE)
 
 
 def _run(verb: str, content: dict[str, Any], directory: Path) -> float | None:

@@ -27,10 +27,10 @@ def canonical(config: Mapping[str, Any]) -> dict[str, Any]:
     for key in _unused(content):
         content.pop(key, None)
     if "features" in content:
-        content["features"] = {
-            **content["features"],
-            "weights": by_content(content["features"].get("weights")),
-        }
+        weights = content["features"].get("weights")
+        # These words are taken before a file of that name is looked for.
+        named = weights in ("imagenet", "random")
+        content["features"] = {**content["features"], "weights": weights if named else by_content(weights)}
     for key in ("initial_weights", "checkpoint"):
         if key in content:
             content[key] = by_content(content[key])

@@ -40,7 +40,9 @@ def finish(run: PreparedRun, record: RunRecord, loggers: Sequence[RunLogger], de
     protocol = run.parts.protocol
     split: Split = "test"
     items = run.source.items("test")
-    if not items:
+    if items:
+        record.data.append(run.describe_split(split, items))
+    else:
         items, split = run.data.images.items, "validation"
     if run.config.trainer.fast_dev_run:
         items = items[:1]
@@ -114,7 +116,7 @@ def _closing_words(
         f"{run.config.data.name}, {split}, {summary.overall.restored['psnr'].n} images, last checkpoint:",
         summary_table(summary),
         "",
-        f"checkpoints    {folder / FOLDER / LAST} and {BEST}",
+        f"checkpoints    {folder / FOLDER / LAST}{f' and {BEST}' * (folder / FOLDER / BEST).is_file()}",
         f"metrics        {folder / METRICS_FILE}",
         f"contact sheet  {sheet}",
     ]

@@ -110,6 +110,7 @@ class Recorder(lightning.Callback):
         self._batches = 0
         self._rate = 0.0
         self._estimated = False
+        self._partial = False
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Take up the history of the run so far."""
@@ -120,6 +121,7 @@ class Recorder(lightning.Callback):
         if self._record is not None:
             self._history = History(self._directory / METRICS_FILE, columns)
             self._history.forget_from(trainer.current_epoch)
+        self._partial = trainer.fit_loop.epoch_loop.batch_progress.current.ready > 0
         self._begin_epoch(trainer)
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -189,8 +191,9 @@ class Recorder(lightning.Callback):
         record.write(self._directory)
 
     def _estimate(self, trainer: lightning.Trainer, training: float) -> None:
-        """After the first epoch of this process: how long the rest will take."""
-        if self._estimated:
+        """After the first epoch that this process has trained whole: how long the rest will take."""
+        partial, self._partial = self._partial, False
+        if self._estimated or partial:
             return
         self._estimated = True
         left = (trainer.max_epochs or 0) - trainer.current_epoch - 1
@@ -198,10 +201,11 @@ class Recorder(lightning.Callback):
         seconds = left * training + left / every * self._validation_seconds
         if left > 0:
             logger.info(
-                "one epoch took %.1f s: about %s for the %d epochs that are left",
+                "one epoch took %.1f s: about %s for the %d epochs that are left%s",
                 training,
                 duration(seconds),
                 left,
+                "" if self._validation_seconds else ", and what validation takes",
             )
 
 

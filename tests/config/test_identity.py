@@ -95,6 +95,15 @@ def test_weights_count_by_their_content(key: str, word: str, compose: Compose, t
     assert file_hash(first) in str(canonical(compose(BLEND, f"{word}={copy}"))[key])
 
 
+def test_a_file_of_the_name_of_a_word_does_not_count(
+    compose: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = config_hash(compose(BLEND, "features.weights=random"))
+    (tmp_path / "random").write_text("no weights")
+    monkeypatch.chdir(tmp_path)
+    assert config_hash(compose(BLEND, "features.weights=random")) == before
+
+
 def test_a_config_is_not_changed_by_being_hashed(compose: Compose) -> None:
     content = compose(BLEND)
     config_hash(content)
