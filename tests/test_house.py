@@ -92,6 +92,11 @@ def test_weights_and_biases_is_known_in_one_file() -> None:
     assert len(users) == 1
 
 
+def test_figures_alone_draw() -> None:
+    users = {path.parent for path in FILES for name in imports(path) if name.split(".")[0] == "matplotlib"}
+    assert users == {PACKAGE / "study" / "figures"}
+
+
 def test_the_package_knows_no_experiments_and_no_tests() -> None:
     tops = {name.split(".")[0] for path in FILES for name in imports(path)}
     assert tops.isdisjoint({"experiments", "tests", "conf", "shared"})

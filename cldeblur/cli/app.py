@@ -35,6 +35,8 @@ def run(verb: str, words: Sequence[str]) -> int:
     words = _options_first(words)
     arguments = _parser().parse_args(words)
     _refuse_options(arguments)
+    if verb == "preview" and arguments.multirun:
+        raise Refused("preview draws one run at a time: leave out -m, and give every key one value")
     if arguments.hydra_help or arguments.shell_completion:
         return _hydra(verb, words)
     shown = bool(arguments.cfg or arguments.info)
@@ -43,6 +45,8 @@ def run(verb: str, words: Sequence[str]) -> int:
     found = jobs(verb, overrides, arguments.multirun, *own, complete=not shown)
     if shown:
         return _hydra(verb, words)
+    if verb == "preview":
+        return _without_directory(verb, words)
     return _sweep(verb, words, overrides, found) if arguments.multirun else _single(verb, words, found[0])
 
 
@@ -81,9 +85,14 @@ def _single(verb: str, words: Sequence[str], job: Job) -> int:
     directory, word = choose_directory(job.content, group)
     if word:
         print(word)
-    tasks.EXIT_CODES.clear()
     with none_left_empty([directory]):
-        _hydra(verb, [*words, f"hydra.run.dir={quoted(str(directory))}"])
+        return _without_directory(verb, [*words, f"hydra.run.dir={quoted(str(directory))}"])
+
+
+def _without_directory(verb: str, words: Sequence[str]) -> int:
+    """One job, as its words are; Hydra works in the directory that they name."""
+    tasks.EXIT_CODES.clear()
+    _hydra(verb, words)
     return max(tasks.EXIT_CODES, default=tasks.FAILED)
 
 

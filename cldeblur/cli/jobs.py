@@ -11,11 +11,12 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from cldeblur.cli.table import ladder_table
 from cldeblur.config.checks import checked
 from cldeblur.config.folder import PACKAGE
 from cldeblur.config.identity import code_fingerprint
 from cldeblur.config.loading import resolved
-from cldeblur.config.schema import TrainConfig
+from cldeblur.config.schema import PreviewConfig, TrainConfig
 from cldeblur.environment import external_rank
 from cldeblur.errors import Failed, Refused
 from cldeblur.launching import Launch
@@ -41,22 +42,43 @@ def evaluate_job(config: DictConfig) -> float | None:
     return _job("evaluate", config)
 
 
-TASKS: dict[str, Callable[[DictConfig], float | None]] = {"train": train_job, "evaluate": evaluate_job}
+def preview_job(config: DictConfig) -> float | None:
+    """Draw the negatives and the schedule of a run that has not begun."""
+    return _ended(lambda: _draw(resolved(config)), "nothing was drawn")
+
+
+TASKS: dict[str, Callable[[DictConfig], float | None]] = {
+    "train": train_job,
+    "evaluate": evaluate_job,
+    "preview": preview_job,
+}
 
 
 def _job(verb: str, config: DictConfig) -> float | None:
-    """Run one job; its exit code goes into `EXIT_CODES`, so that a failing job stops no other.
+    """Run one job that has a directory of its own; see `_ended`."""
+    directory = Path(HydraConfig.get().runtime.output_dir)
+
+    def work() -> float | None:
+        if verb == "train" and external_rank():
+            return _join(resolved(config), directory)
+        with locked(directory):
+            return _run(verb, resolved(config), directory)
+
+    return _ended(work, f"go on with resume={directory}")
+
+
+def _ended(work: Callable[[], float | None], interrupted: str) -> float | None:
+    """Do a job's work; its exit code goes into `EXIT_CODES`, so that a failing job stops no other.
+
+    Args:
+        work: gives a sweeper the job's figure.
+        interrupted: what to say to a user who has stopped it.
 
     Raises:
         SystemExit: the user stopped it, and with it whatever launched it.
     """
-    directory = Path(HydraConfig.get().runtime.output_dir)
     try:
-        if verb == "train" and external_rank():
-            _join(resolved(config), directory)
-            return None
-        with locked(directory):
-            result = _run(verb, resolved(config), directory)
+        result = work()
         EXIT_CODES.append(DONE)
         return result
     except Refused as error:
@@ -68,22 +90,19 @@ def _job(verb: str, config: DictConfig) -> float | None:
     except BaseException as error:
         if not _is_interruption(error):
             raise
-        print(
-            f"cldeblur: interrupted ({error or type(error).__name__}); go on with resume={directory}",
-            file=sys.stderr,
-        )
+        print(f"cldeblur: interrupted ({error or type(error).__name__}); {interrupted}", file=sys.stderr)
         EXIT_CODES.append(INTERRUPTED)
         raise SystemExit(INTERRUPTED) from None
     return None
 
 
-def _join(content: dict[str, Any], directory: Path) -> None:
-    """Take part, as another rank, in the run that the first one begins."""
+def _join(content: dict[str, Any], directory: Path) -> float | None:
+    """Take part, as another rank, in the run that the first one begins; it has no figure of its own to give."""
     await_first_rank(directory, content)
     from cldeblur.training.rank import main
 
     main(str(directory))
-    EXIT_CODES.append(DONE)
+    return None
 
 
 def _run(verb: str, content: dict[str, Any], directory: Path) -> float | None:
@@ -120,6 +139,16 @@ def _run(verb: str, content: dict[str, Any], directory: Path) -> float | None:
     from cldeblur.evaluation.run import evaluate_checkpoint
 
     return evaluate_checkpoint(config, launch)
+
+
+def _draw(content: dict[str, Any]) -> None:
+    """Draw a preview, and say what is in it."""
+    config = checked("preview", content)
+    if isinstance(config, PreviewConfig):
+        from cldeblur.study.preview import preview
+
+        print(ladder_table(preview(config)))
+        print(f"drawn: {config.output}")
 
 
 def _warn_of_other_code(code: dict[str, str]) -> None:

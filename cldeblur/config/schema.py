@@ -90,6 +90,15 @@ class TrainConfig:
 
 
 @dataclass
+class PreviewConfig(TrainConfig):
+    """Everything that `cldeblur preview` may be told: how to draw, and the run to draw before it begins."""
+
+    output: str
+    images: int
+    finished_psnr: float | None
+
+
+@dataclass
 class EvaluateConfig:
     """Everything that `cldeblur evaluate` may be told."""
 

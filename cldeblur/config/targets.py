@@ -88,8 +88,10 @@ def _locate(key: str, target: object, trust: Sequence[str]) -> type:
 
 
 def _parameters(found: type) -> set[str]:
-    """Names of a constructor's parameters."""
-    return set(inspect.signature(found).parameters)
+    """Names of a constructor's parameters, but for those that stand for any."""
+    parameters = inspect.signature(found).parameters.values()
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return {parameter.name for parameter in parameters if parameter.kind not in variadic}
 
 
 def _takes_any(found: type) -> bool:

@@ -1,6 +1,7 @@
 """The contrastive part of a run, from its config. Imported only where a run has negatives."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from cldeblur.config.schema import TrainConfig
 from cldeblur.config.targets import build
@@ -12,6 +13,7 @@ from cldeblur.contrast.term import ContrastiveTerm
 from cldeblur.contrast.weighting import ConstantWeight, HeldRatio, Weighting
 from cldeblur.errors import Refused
 from cldeblur.training.attachment import Attachment
+from cldeblur.training.negatives import make_negatives_plan
 
 
 @dataclass(frozen=True)
@@ -21,11 +23,17 @@ class ContrastiveParts:
     term: ContrastiveTerm
     schedule: Schedule
     levels: LevelCurve
+    max_epochs: int
 
     @property
     def notes(self) -> list[str]:
         """What the user should know about it."""
-        said = [self.term.features.note, matching_note(self.term.generator, self.levels.match)]
+        generator = self.term.generator
+        said = [
+            self.term.features.note,
+            matching_note(generator, self.levels.match),
+            _unused_snapshot(generator, self.schedule, self.max_epochs),
+        ]
         return [note for note in said if note]
 
     def attached(self, config: TrainConfig, steps_an_epoch: int) -> Attachment:
@@ -36,14 +44,12 @@ class ContrastiveParts:
 
 def make_contrastive_parts(config: TrainConfig) -> ContrastiveParts:
     """Features, generator, objective, schedule and level curve, if they fit together."""
-    generator: Generator = build("negatives", config.negatives, config.trust)
-    schedule: Schedule = build("schedule", config.schedule, config.trust, max_epochs=config.trainer.max_epochs)
-    levels: LevelCurve = build("levels", config.levels, config.trust)
-    levels.levels(schedule.stages)
-    _refuse_idle_schedule(config, generator, schedule)
+    plan = make_negatives_plan(config)
+    _refuse_idle_schedule(config, plan.generator, plan.schedule)
     features = build("features", _without(config.features, "tap_weights"), config.trust)
     objective = build("objective", config.objective, config.trust, tap_weights=config.features["tap_weights"])
-    return ContrastiveParts(ContrastiveTerm(features, generator, objective), schedule, levels)
+    term = ContrastiveTerm(features, plan.generator, objective)
+    return ContrastiveParts(term, plan.schedule, plan.levels, config.trainer.max_epochs)
 
 
 def make_weighting(config: TrainConfig, steps_an_epoch: int) -> Weighting:
@@ -63,6 +69,18 @@ def _refuse_idle_schedule(config: TrainConfig, generator: Generator, schedule: S
             f"the schedule never reaches stage 1 within trainer.max_epochs={config.trainer.max_epochs}: "
             "shorten schedule.interval, or choose negatives=blurred"
         )
+
+
+def _unused_snapshot(generator: Generator, schedule: Schedule, max_epochs: int) -> str | None:
+    """What to say of a network that the schedule never brings into use; None where there is none."""
+    stages = [schedule.stage(epoch) for epoch in range(max_epochs)]
+    changes = sum(before != after for before, after in pairwise(stages))
+    if "network" not in generator.uses or changes > 1:
+        return None
+    return (
+        f"the network of an earlier stage makes negatives from the second change of stage on, and this schedule "
+        f"changes it {changes} time{'s' * (changes != 1)}: those negatives stay the blurred images"
+    )
 
 
 def _without(node: dict[str, object], key: str) -> dict[str, object]:

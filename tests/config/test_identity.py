@@ -84,6 +84,16 @@ def test_with_fixed_negatives_schedule_and_levels_do_not_count(word: str, counts
     assert (config_hash(one) != config_hash(other)) == counts
 
 
+@pytest.mark.parametrize(
+    ("option", "counts"),
+    [*((option, False) for option in ("blend", "unsharp", "snapshot")), *((name, True) for name in ("reblur", "bank"))],
+)
+def test_what_levels_mean_counts_where_they_can_be_matched(option: str, counts: bool, compose: Compose) -> None:
+    one, other = pair(compose, "levels.match=raw", chosen=f"negatives={option}")
+    assert (config_hash(one) != config_hash(other)) == counts
+    assert config_hash(one) != config_hash(compose(f"negatives={option}", "levels.top=0.2"))
+
+
 @pytest.mark.parametrize(("key", "word"), [("features", "features.weights"), ("initial_weights", "initial_weights")])
 def test_weights_count_by_their_content(key: str, word: str, compose: Compose, tmp_path: Path) -> None:
     first, copy, other = (tmp_path / name for name in ("first.pth", "copy.pth", "other.pth"))

@@ -16,6 +16,12 @@ import torch
 from cldeblur.records import read_record
 
 LONG = ("trainer.max_epochs=60", "negatives=blend", "schedule.interval=15", "schedule.stages=4", "trainer.ema=0.9")
+# The snapshot must be the same network on both ranks.
+BANK = (
+    "negatives=bank",
+    "negatives.generators=[{_target_:cldeblur.contrast.negatives.blend.Blend},"
+    "{_target_:cldeblur.contrast.negatives.snapshot.Snapshot}]",
+)
 TWO = ("trainer=ddp", "trainer.accelerator=cpu")
 PATIENCE = 150
 
@@ -71,7 +77,7 @@ def test_killed_and_interrupted_run_ends_like_another(start: Any, tmp_path: Path
 
 @pytest.mark.long
 def test_two_ranks_are_as_good_as_one(train: Any, start: Any, tmp_path: Path, weights: Any) -> None:
-    words = ("trainer.max_epochs=8", "negatives=blend", "schedule.stages=3", "data.global_batch=4", "trainer.ema=0.5")
+    words = ("trainer.max_epochs=8", *BANK, "schedule.stages=3", "data.global_batch=4", "trainer.ema=0.5")
     alone, together, stopped = train("alone", *words), tmp_path / "together", tmp_path / "stopped"
     assert start(*TWO, *words, f"run.dir={together}").wait(PATIENCE) == 0
     process = start(*TWO, *words, f"run.dir={stopped}")

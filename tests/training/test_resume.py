@@ -21,6 +21,7 @@ RECIPES = {
     "contrast": BLEND,
     "averaged": (*BLEND, "trainer.ema=0.9"),
     "accumulated": (*BLEND, "trainer.accumulate=2", "trainer.validate_every=2"),
+    "snapshot": (*BLEND, "negatives=snapshot", "trainer.ema=0.9"),
     "workers": (*BLEND, "data.workers=2", "trainer.ema=0.9"),
 }
 # Inside an epoch; at the last batch of one, which waits for its end; in the epoch after that; in the last batch of all.

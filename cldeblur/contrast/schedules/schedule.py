@@ -1,6 +1,7 @@
 """What every schedule is."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 
 class Schedule(ABC):
@@ -8,9 +9,11 @@ class Schedule(ABC):
 
     Attributes:
         stages: number of stages, stage 0 included.
+        foreseen: whether the stage of every epoch is known before training.
     """
 
     stages: int
+    foreseen: ClassVar[bool] = True
 
     @abstractmethod
     def stage(self, epoch: int, /) -> int:
