@@ -16,7 +16,7 @@ PACKAGE = ROOT / "cldeblur"
 FLOORS = (
     ("errors",),
     ("files",),
-    ("records",),
+    ("records", "history"),
     ("environment",),
     ("config",),
     ("launching", "stopping"),
@@ -34,7 +34,10 @@ LIBRARIES = {
     "hydra": {"cli", "sweeps", "config"},
     "omegaconf": {"cli", "sweeps", "config"},
 }
-WITHOUT_TORCH = ("errors", "files", "records", "environment", "config", "launching", "sweeps", "study", "cli")
+WITHOUT_TORCH = (
+    *("errors", "files", "records", "history", "environment"),
+    *("config", "launching", "sweeps", "study", "cli"),
+)
 DISTRIBUTIONS = {"hydra": "hydra-core", "PIL": "pillow", "skimage": "scikit-image"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
