@@ -1,6 +1,7 @@
-"""What the charts of a comparison share: axes, colours an arm, and becoming a file's content."""
+"""What the charts of a comparison share: axes, styles of arms, small print, and becoming a file's content."""
 
 import io
+import textwrap
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -12,12 +13,18 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 DPI = 150
-WIDTH = 8.0  # inches
+# Inches.
+WIDTH = 8.0
+LEGEND_LINE = 0.2
+SMALL_PRINT = 8.0
+SMALL_PRINT_LETTERS = 120
 # Petroff (2021): ten colours that are told apart with any colour vision; dashes tell further arms apart.
 COLOURS = [to_hex(colour) for colour in color_sequences["petroff10"]]
 DASHES = ("-", "--", ":", "-.")
 BASELINE_COLOUR = "#202020"
 GRID_COLOUR = "#DDDDDD"
+# Letters of the longest name with which so many columns fit below a chart.
+LEGEND_COLUMNS = {20: 4, 32: 3, 52: 2}
 
 
 class Style(NamedTuple):
@@ -36,29 +43,32 @@ def styles(names: Sequence[str]) -> dict[str, Style]:
     return {names[0]: Style(BASELINE_COLOUR, "-"), **rest}
 
 
-def charts(rows: int, height: float) -> tuple[Figure, list[Axes]]:
-    """A figure with charts below one another that share their epochs; `height` of each is in inches."""
-    figure = Figure(figsize=(WIDTH, rows * height), dpi=DPI, layout="constrained", facecolor="white")
+def charts(heights: Sequence[float], words: str, names: Sequence[str] = ()) -> tuple[Figure, list[Axes]]:
+    """A figure with charts below one another.
+
+    Args:
+        heights: of each chart, inches.
+        words: small print above the charts, that says what the marks are.
+        names: of arms; room is left for a legend of them.
+    """
+    room = LEGEND_LINE * -(-len(names) // _columns(names)) if names else 0.0
+    figure = Figure(figsize=(WIDTH, sum(heights) + room), dpi=DPI, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]
+    figure.suptitle(textwrap.fill(words, SMALL_PRINT_LETTERS), fontsize=SMALL_PRINT, x=0.01, horizontalalignment="left")
+    axes = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     for one in axes:
         one.grid(color=GRID_COLOUR, linewidth=0.6)
         one.set_axisbelow(True)
         one.spines[["top", "right"]].set_visible(False)
-        one.xaxis.set_major_locator(MaxNLocator(10, integer=True))
     return figure, list(axes)
 
 
-def explain(figure: Figure, words: str) -> None:
-    """A line of small print above the charts."""
-    figure.suptitle(words, fontsize=8, x=0.01, horizontalalignment="left")
-
-
-def legend(figure: Figure, axes: Axes) -> None:
-    """A legend of one chart below all charts, where it hides no line."""
-    handles, words = axes.get_legend_handles_labels()
-    columns = 1 if max(map(len, words)) > 40 else 2 if max(map(len, words)) > 22 else 4
-    figure.legend(handles, words, loc="outside lower center", ncols=columns, frameon=False, fontsize=9)
+def over_epochs(figure: Figure, axes: Sequence[Axes]) -> None:
+    """Label the epochs below the last chart, and the lines of the first one at the foot of the figure."""
+    axes[-1].set_xlabel("epoch")
+    axes[-1].xaxis.set_major_locator(MaxNLocator(10, integer=True, steps=[1, 2, 5, 10]))
+    handles, names = axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=_columns(names), frameon=False, fontsize=9)
 
 
 def png(figure: Figure) -> bytes:
@@ -66,3 +76,9 @@ def png(figure: Figure) -> bytes:
     file = io.BytesIO()
     figure.savefig(file, format="png", metadata={"Software": None})
     return file.getvalue()
+
+
+def _columns(names: Sequence[str]) -> int:
+    """Columns of a legend."""
+    longest = max(map(len, names), default=0)
+    return next((columns for letters, columns in LEGEND_COLUMNS.items() if longest <= letters), 1)

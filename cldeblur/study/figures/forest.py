@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from cldeblur.study.comparison import PRIMARY, Comparison, Contrasted
-from cldeblur.study.figures.canvas import BASELINE_COLOUR, charts, explain, png
+from cldeblur.study.figures.canvas import BASELINE_COLOUR, charts, png
 from cldeblur.study.statistics import FEWEST_SEEDS, Interval
 from cldeblur.study.text import decimals, number
 from cldeblur.study.verdict import Verdict, decide
@@ -14,38 +14,43 @@ from cldeblur.study.verdict import Verdict, decide
 # From the colour-blind safe palette of Okabe and Ito; the words beside the rows say the same.
 COLOURS = {"better": "#0072B2", "worse": "#D55E00", "no verdict": "#767676"}
 # Inches.
-ROW = 0.55
-AROUND = 1.5
+LINE = 0.19
+AROUND = 1.2
 # The chart's least half width, dB, and the margin on either side as a share of it.
 SMALLEST_REACH = 1e-3
 MARGIN = 0.06
-EXPLAINED = "dot: mean; rings: seeds; thick line: 95 % interval; thin line: 95 % for all arms at once; arrow: goes on"
+LONGEST_LINE = 36  # letters of a name
+EXPLAINED = (
+    "dot: mean; rings: seeds; thick line: 95\u00a0% interval; thin line: 95\u00a0% for all arms at once; arrow: goes on"
+)
 
 
 def forest_figure(comparison: Comparison) -> bytes:
     """Draw, a row an arm, the mean difference in PSNR, both intervals and the difference of every seed, as a PNG."""
     others = comparison.others
-    figure, (axes,) = charts(1, AROUND + ROW * len(others))
-    limits = _limits(others)
     verdicts = [decide(other.differences[PRIMARY], len(others)) for other in others]
+    labels = [_label(*pair) for pair in zip(others, verdicts, strict=True)]
+    height = AROUND + sum(LINE * max(3, 1 + label.count("\n")) for label in labels)
+    figure, (axes,) = charts([height], f"PSNR minus that of {comparison.baseline.name} with the same seed; {EXPLAINED}")
+    limits = _limits(others)
     for row, (other, verdict) in enumerate(zip(others, verdicts, strict=True)):
         _draw(axes, row, other, COLOURS[verdict.word], limits)
     axes.axvline(0, color=BASELINE_COLOUR, linewidth=1)
     axes.set_xlim(*limits)
     axes.set_ylim(len(others) - 0.5, -0.5)
-    axes.set_yticks(range(len(others)), [_label(*pair) for pair in zip(others, verdicts, strict=True)], fontsize=9)
-    axes.xaxis.set_major_locator(MaxNLocator(8))
+    axes.set_yticks(range(len(others)), labels, fontsize=9)
+    axes.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10]))
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", visible=False)
-    axes.set_xlabel(f"PSNR minus that of {comparison.baseline.name} with the same seed, dB")
-    explain(figure, EXPLAINED)
+    axes.set_xlabel("PSNR minus the baseline's, dB")
     return png(figure)
 
 
 def _label(other: Contrasted, verdict: Verdict) -> str:
     paired = other.differences[PRIMARY]
     mean = number(paired.mean, decimals(PRIMARY), signed=True)
-    return f"{other.arm.name}\n{mean} dB, n = {len(paired.values)}: {verdict.word}"
+    name = other.arm.name if len(other.arm.name) <= LONGEST_LINE else other.arm.name.replace(",", ",\n")
+    return f"{name}\n{mean} dB, n = {len(paired.values)}: {verdict.word}"
 
 
 def _limits(others: Sequence[Contrasted]) -> tuple[float, float]:
