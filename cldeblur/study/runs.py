@@ -84,17 +84,18 @@ def _read(name: str, folder: Path) -> Run | str:
         for image, value in zip(scores.names, values, strict=True):
             if not math.isfinite(value):
                 return f"its {metric} of {image} is not a number"
-    return Run(name, record, read_config(folder / CONFIG_FILE), scores, _history(folder / METRICS_FILE))
+    return Run(name, record, read_config(folder / CONFIG_FILE), scores, _history(folder / METRICS_FILE, record))
 
 
-def _history(path: Path) -> list[Row]:
+def _history(path: Path, record: RunRecord) -> list[Row]:
     """A run's `metrics.csv`, refused in a sentence where it cannot be read."""
     try:
         rows = read_history(path)
     except OSError as error:
         raise Refused(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, TypeError, AttributeError):
-        raise Refused(f"{path} is damaged: a cell is no number, or a row is not as long as the first") from None
-    if not rows:
-        raise Refused(f"{path} is damaged: it has no row")
+        raise Refused(f"{path} is damaged: a cell is no number, or a row is longer than the first") from None
+    if len(rows) != record.progress.get("epochs"):
+        counted = record.progress.get("epochs", "none")
+        raise Refused(f"{path} has {len(rows)} epochs, and {RECORD_FILE} counts {counted}")
     return rows

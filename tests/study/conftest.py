@@ -141,6 +141,7 @@ def _record(name: str, content: dict[str, Any], overrides: list[str], table: dic
         data=[{"split": "train", "n": 20, "fingerprint": "f" * 64, "synthetic": None}],
         model={"params_total": 6_807_277, "macs": 63_732_842_496, "macs_input": [1, 3, 256, 256]},
         metrics={"evaluated": {"split": "test", "data": "gopro", "protocol": "cldeblur"}, "test": statistics},
+        progress={"epochs": EPOCHS},
         metric_defs={"psnr": "10 log10(1/MSE)", "ssim_3d": "Gaussian window"},
         cost={
             "train_s": 120.0 if contrastive else 100.0,

@@ -74,7 +74,10 @@ def test_a_class_of_the_users_own_is_named_by_itself() -> None:
 
 @pytest.mark.parametrize(("value", "word"), [(True, "true"), (None, "null"), (1e-4, "0.0001"), ([BLEND], "[Blend]")])
 def test_values_are_written_as_they_are_typed(value: object, word: str) -> None:
-    assert names([method(trainer={"key": value}), method(trainer={"key": 7})]) == [f"trainer.key={word}", "trainer.key=7"]
+    assert names([method(trainer={"key": value}), method(trainer={"key": 7})]) == [
+        f"trainer.key={word}",
+        "trainer.key=7",
+    ]
 
 
 def test_methods_without_a_difference_to_name_have_their_hash() -> None:
