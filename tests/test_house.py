@@ -33,6 +33,7 @@ LIBRARIES = {
     "lightning": {"training"},
     "hydra": {"cli", "sweeps", "config"},
     "omegaconf": {"cli", "sweeps", "config"},
+    "statsmodels": {"study"},
 }
 WITHOUT_TORCH = (
     *("errors", "files", "records", "history", "environment"),

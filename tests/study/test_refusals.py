@@ -10,7 +10,6 @@ import pytest
 from cldeblur.cli.main import main
 from cldeblur.records import RunRecord
 
-
 Sweep = Any  # FakeSweep of conftest.py
 Refused = Callable[..., str]
 
