@@ -75,43 +75,57 @@ class Paired:
     evidence: Evidence | None
 
 
-def paired_differences(
-    baseline: Mapping[int, float], arms: Sequence[Mapping[int, float]], level: float = LEVEL
-) -> list[Paired]:
+def paired_differences(baseline: Mapping[int, float], arms: Sequence[Mapping[int, float]]) -> list[Paired]:
     """Compare arms with the baseline, each over the seeds that it shares with it.
 
     Args:
         baseline: a number a seed.
         arms: the same for every other arm; the corrections are for as many comparisons as there are arms.
-        level: how often luck alone may show a difference, over all comparisons together.
     """
     shared = [sorted(set(baseline) & set(arm)) for arm in arms]
-    values = [np.array([arm[seed] - baseline[seed] for seed in seeds]) for arm, seeds in zip(arms, shared, strict=True)]
-    tested = [index for index, sample in enumerate(values) if varies(sample)]
-    p_values = [float(t_test(values[index])) for index in tested]
-    corrected = dict(zip(tested, zip(p_values, holm(p_values), strict=True), strict=True))
+    samples = [
+        np.array([arm[seed] - baseline[seed] for seed in seeds]) for arm, seeds in zip(arms, shared, strict=True)
+    ]
+    evidence = _evidences(samples)
     return [
-        Paired(
-            seeds=tuple(seeds),
-            values=tuple(sample.tolist()),
-            mean=float(sample.mean()) if len(sample) else math.nan,
-            spread=float(sample.std(ddof=1)) if len(sample) > 1 else None,
-            correlation=correlation([baseline[seed] for seed in seeds], [arm[seed] for seed in seeds]),
-            evidence=_evidence(sample, len(arms), level, *corrected[index]) if index in corrected else None,
-        )
-        for index, (arm, seeds, sample) in enumerate(zip(arms, shared, values, strict=True))
+        _paired(baseline, arm, seeds, sample, found)
+        for arm, seeds, sample, found in zip(arms, shared, samples, evidence, strict=True)
     ]
 
 
-def _evidence(sample: Values, comparisons: int, level: float, p: float, p_holm: float) -> Evidence:
+def _paired(
+    baseline: Mapping[int, float],
+    arm: Mapping[int, float],
+    seeds: Sequence[int],
+    sample: Values,
+    evidence: Evidence | None,
+) -> Paired:
+    return Paired(
+        seeds=tuple(seeds),
+        values=tuple(sample.tolist()),
+        mean=float(sample.mean()) if len(sample) else math.nan,
+        spread=float(sample.std(ddof=1)) if len(sample) > 1 else None,
+        correlation=correlation([baseline[seed] for seed in seeds], [arm[seed] for seed in seeds]),
+        evidence=evidence,
+    )
+
+
+def _evidences(samples: Sequence[Values]) -> list[Evidence | None]:
+    """Evidence for every sample that varies; the others count as arms that were tried."""
+    p_values = [float(t_test(sample)) if varies(sample) else 1.0 for sample in samples]
+    corrected = zip(samples, p_values, holm(p_values), strict=True)
+    return [_evidence(sample, len(samples), p, p_holm) if varies(sample) else None for sample, p, p_holm in corrected]
+
+
+def _evidence(sample: Values, comparisons: int, p: float, p_holm: float) -> Evidence:
     seeds, spread = len(sample), float(sample.std(ddof=1))
-    one, all_at_once = mean_interval(sample, 1 - level), mean_interval(sample, 1 - level / comparisons)
+    one, all_at_once = mean_interval(sample), mean_interval(sample, 1 - LEVEL / comparisons)
     return Evidence(
         interval=Interval(float(one[0]), float(one[1])),
         joint=Interval(float(all_at_once[0]), float(all_at_once[1])),
         p=p,
         p_holm=p_holm,
-        detectable=detectable_difference(spread, seeds, comparisons, level) if seeds >= FEWEST_SEEDS else None,
+        detectable=detectable_difference(spread, seeds, comparisons) if seeds >= FEWEST_SEEDS else None,
     )
 
 
@@ -138,7 +152,7 @@ def mean_interval(samples: ArrayLike, confidence: float = 1 - LEVEL) -> tuple[Va
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's (1979) step-down correction: rejecting at 0.05 errs in 5 % of families that hold only luck."""
-    return [float(p) for p in multipletests(p_values, method="holm")[1]] if p_values else []
+    return [float(p) for p in multipletests(p_values, method="holm")[1]]
 
 
 def correlation(first: Sequence[float], second: Sequence[float]) -> float | None:
@@ -148,36 +162,35 @@ def correlation(first: Sequence[float], second: Sequence[float]) -> float | None
     return float(pearsonr(first, second).statistic)
 
 
-def power(difference: float, spread: float, seeds: int, comparisons: int = 1, level: float = LEVEL) -> float:
+def power(difference: float, spread: float, seeds: int, comparisons: int = 1) -> float:
     """How often a true difference is shown, in its own direction, by a two-sided paired t test.
 
     Args:
         difference: true mean of the paired differences.
         spread: their true standard deviation, above 0.
         seeds: pairs of runs, at least 2.
-        comparisons: arms that are tried at once; the test is at `level / comparisons`, Holm's first step.
-        level: of all comparisons together.
+        comparisons: arms that are tried at once; the test is at `LEVEL / comparisons`, Holm's first step.
     """
-    side = level / 2 / comparisons
+    side = LEVEL / 2 / comparisons
     found = float(TTestPower().power(abs(difference) / spread, seeds, side, alternative="larger"))
     # SciPy's noncentral t gives NaN for some large effects, all of which are found for certain.
     return 1.0 if math.isnan(found) else found
 
 
-def detectable_difference(spread: float, seeds: int, comparisons: int = 1, level: float = LEVEL) -> float:
+def detectable_difference(spread: float, seeds: int, comparisons: int = 1) -> float:
     """The true difference that `power` gives a chance of 80 %."""
 
     def excess(effect: float) -> float:
-        return power(effect, 1.0, seeds, comparisons, level) - POWER
+        return power(effect, 1.0, seeds, comparisons) - POWER
 
     return spread * float(brentq(excess, 0.0, _doubled_until(lambda effect: excess(effect) > 0)))
 
 
-def seeds_needed(difference: float, spread: float, comparisons: int = 1, level: float = LEVEL) -> int | None:
+def seeds_needed(difference: float, spread: float, comparisons: int = 1) -> int | None:
     """The fewest seeds, at least three, with 80 % power to show a true difference; None for more than 10,000."""
 
     def enough(seeds: float) -> bool:
-        return power(difference, spread, int(seeds), comparisons, level) >= POWER
+        return power(difference, spread, int(seeds), comparisons) >= POWER
 
     few, many = FEWEST_SEEDS - 1, min(int(_doubled_until(enough)), MOST_SEEDS)
     if not enough(many):
