@@ -4,14 +4,21 @@ from dataclasses import dataclass
 
 from cldeblur.config.schema import TrainConfig
 from cldeblur.config.targets import build
+from cldeblur.config.typos import did_you_mean
 from cldeblur.contrast.levels.curve import LevelCurve
 from cldeblur.contrast.levels.scale import matching_note
 from cldeblur.contrast.negatives.generator import Generator
-from cldeblur.contrast.schedules.schedule import Schedule
+from cldeblur.contrast.schedules.schedule import Schedule, SignalSchedule
 from cldeblur.contrast.term import ContrastiveTerm
 from cldeblur.contrast.weighting import ConstantWeight, HeldRatio, Weighting
 from cldeblur.errors import Refused
 from cldeblur.training.attachment import Attachment
+from cldeblur.training.recorder import PLAIN, contrastive_columns
+
+# Columns that say where a run is or how fast, and not how the training goes.
+NO_SIGNALS = ("epoch", "step", "lr", "train/images_per_second", "contrast/stage", "contrast/level")
+# Beginnings of the names of what is measured on the diagnosed batches alone.
+DIAGNOSED = ("contrast/pull", "contrast/push", "contrast/alignment")
 
 
 @dataclass(frozen=True)
@@ -37,10 +44,13 @@ class ContrastiveParts:
 def make_contrastive_parts(config: TrainConfig) -> ContrastiveParts:
     """Features, generator, objective, schedule and level curve, if they fit together."""
     generator: Generator = build("negatives", config.negatives, config.trust)
-    schedule: Schedule = build("schedule", config.schedule, config.trust, max_epochs=config.trainer.max_epochs)
+    schedule: Schedule = build(
+        "schedule", config.schedule, config.trust, max_epochs=config.trainer.max_epochs, seed=config.seed
+    )
     levels: LevelCurve = build("levels", config.levels, config.trust)
     levels.levels(schedule.stages)
-    _refuse_idle_schedule(config, generator, schedule)
+    _refuse_standstill(config, generator, schedule)
+    _refuse_unmeasured_signal(config, schedule)
     features = build("features", _without(config.features, "tap_weights"), config.trust)
     objective = build("objective", config.objective, config.trust, tap_weights=config.features["tap_weights"])
     return ContrastiveParts(ContrastiveTerm(features, generator, objective), schedule, levels)
@@ -55,14 +65,23 @@ def make_weighting(config: TrainConfig, steps_an_epoch: int) -> Weighting:
     return ConstantWeight(contrast.weight or 0.0, warmup, contrast.max_ratio)
 
 
-def _refuse_idle_schedule(config: TrainConfig, generator: Generator, schedule: Schedule) -> None:
-    """Refuse a run that ends before its negatives get sharper."""
-    last = schedule.stage(config.trainer.max_epochs - 1)
-    if generator.uses_level and schedule.stages > 1 and last == 0 and not config.trainer.fast_dev_run:
-        raise Refused(
-            f"the schedule never reaches stage 1 within trainer.max_epochs={config.trainer.max_epochs}: "
-            "shorten schedule.interval, or choose negatives=blurred"
-        )
+def _refuse_standstill(config: TrainConfig, generator: Generator, schedule: Schedule) -> None:
+    """Refuse a run that ends before its negatives have changed."""
+    reason = schedule.standstill(config.trainer.max_epochs)
+    if reason and generator.uses_level and not config.trainer.fast_dev_run:
+        raise Refused(reason)
+
+
+def _refuse_unmeasured_signal(config: TrainConfig, schedule: Schedule) -> None:
+    """Refuse a schedule that looks at what no epoch measures, or not alike on every rank and in every resumed run."""
+    if not isinstance(schedule, SignalSchedule):
+        return
+    signal, columns = str(schedule.signal), [*PLAIN, *contrastive_columns(config.features["taps"])]
+    known = [column for column in columns if column not in NO_SIGNALS]
+    if signal not in known:
+        raise Refused(f"schedule.signal={signal} is no mean in metrics.csv{did_you_mean(signal, known)}")
+    if signal.startswith(DIAGNOSED) and config.contrast.diagnosed_batches == 0:
+        raise Refused(f"schedule.signal={signal} is not measured with contrast.diagnosed_batches=0")
 
 
 def _without(node: dict[str, object], key: str) -> dict[str, object]:

@@ -1,7 +1,8 @@
 """The callback that advances the negatives' stage."""
 
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import lightning.pytorch as lightning
 
@@ -10,19 +11,51 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 PATIENCE = 3
-SHARE_OF_CONCERN = 0.1
+
+
+class Concern(NamedTuple):
+    """A logged value that warns of a training gone wrong when it is above a bound for `PATIENCE` epochs in a row.
+
+    Attributes:
+        bound: in the value's own unit.
+        first_stage: the first stage at which it counts.
+        sentence: what to say; takes the value and the number of epochs.
+    """
+
+    bound: float
+    first_stage: int
+    sentence: str
+
+
+CONCERNS = {
+    # Negatives at stage 0 are the blurred images: a network that is worse than its input needs no advice on them.
+    "contrast/overtaken": Concern(
+        0.1,
+        1,
+        "{:.0%} of the negatives are nearer to sharp than the restored image, for {} epochs now: they push the wrong "
+        "way; lower levels.top, set levels.cap, or advance later",
+    ),
+    "contrast/gradient_ratio": Concern(
+        1.0,
+        0,
+        "the contrastive gradient is {:.2f} times the pixel loss's before images are clipped, for {} epochs now: it "
+        "outweighs what it is to aid; lower contrast.weight or contrast.gradient_ratio",
+    ),
+}
 
 
 class StageCallback(lightning.Callback):
     """Asks the schedule for the epoch's stage and hands its level to the generator.
 
     It asks when training starts as well as when an epoch starts, because a run that resumes inside an epoch is
-    never told of that epoch's start.
+    never told of that epoch's start. What an epoch has measured it learns at that epoch's end, before the checkpoint
+    is written.
     """
 
     def __init__(self, attachment: "Attachment") -> None:
         self._attachment = attachment
-        self._epochs_of_concern = 0
+        self._epochs_of_concern = dict.fromkeys(CONCERNS, 0)
+        self._cap_said = False
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Take the stage of the epoch that the run begins or resumes in."""
@@ -32,33 +65,57 @@ class StageCallback(lightning.Callback):
         """Take the stage of a new epoch."""
         self._enter(trainer.current_epoch)
 
-    def watch(self, overtaken: float) -> None:
-        """Warn when negatives sharper than the anchor have pushed the wrong way for several epochs."""
-        concern = self._attachment.stage > 0 and overtaken > SHARE_OF_CONCERN
-        self._epochs_of_concern = self._epochs_of_concern + 1 if concern else 0
-        if self._epochs_of_concern == PATIENCE:
-            logger.warning(
-                "%.0f %% of the negatives are nearer to sharp than the restored image, for %d epochs now: they push "
-                "the wrong way; lower levels.top or advance later",
-                100 * overtaken,
-                PATIENCE,
-            )
+    def watch(self, epoch: int, means: Mapping[str, float | None]) -> None:
+        """Take in what an epoch that has ended has measured, and warn of what has gone wrong for several epochs.
 
-    def state_dict(self) -> dict[str, int]:
-        """What the schedule's epoch does not tell."""
-        return {"stage": self._attachment.stage, "epochs_of_concern": self._epochs_of_concern}
+        Args:
+            epoch: counted from 0.
+            means: its row of `metrics.csv`; the same on every rank.
+        """
+        self._attachment.observe(epoch, means)
+        for name, concern in CONCERNS.items():
+            value = means.get(name) or 0.0
+            concerned = value > concern.bound and self._attachment.stage >= concern.first_stage
+            self._epochs_of_concern[name] = self._epochs_of_concern[name] + 1 if concerned else 0
+            if self._epochs_of_concern[name] == PATIENCE:
+                logger.warning("%s", concern.sentence.format(value, PATIENCE))
 
-    def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        """Go on watching from `state_dict`."""
-        self._epochs_of_concern = state_dict["epochs_of_concern"]
+    def state_dict(self) -> dict[str, Any]:
+        """What neither the epoch nor the attachment's own state tells."""
+        return {
+            "stage": self._attachment.stage,
+            "epochs_of_concern": dict(self._epochs_of_concern),
+            "cap_said": self._cap_said,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from `state_dict`."""
+        self._epochs_of_concern = dict(state_dict["epochs_of_concern"])
+        self._cap_said = state_dict["cap_said"]
 
     def _enter(self, epoch: int, always_say: bool = False) -> None:
-        if self._attachment.enter(epoch) or always_say:
-            last = self._attachment.schedule.stages - 1
+        attachment = self._attachment
+        changed = attachment.enter(epoch)
+        if changed or always_say:
+            last = attachment.schedule.stages - 1
             logger.info(
-                "epoch %d: negatives at stage %d of %d, level %.3f",
-                epoch,
-                self._attachment.stage,
-                last,
-                self._attachment.level,
+                "epoch %d: negatives at stage %d of %d, level %.3f", epoch, attachment.stage, last, attachment.level
             )
+        self._cap_said = self._cap_said and not changed
+        self._say_cap(epoch)
+
+    def _say_cap(self, epoch: int) -> None:
+        """Say, once a stage, that its negatives are less sharp than planned."""
+        attachment = self._attachment
+        if attachment.level == attachment.planned_level or self._cap_said:
+            return
+        self._cap_said = True
+        logger.info(
+            "epoch %d: levels.cap=%s holds the level at %.3f instead of %.3f, since the restored images have reached "
+            "%.3f",
+            epoch,
+            attachment.levels.cap,
+            attachment.level,
+            attachment.planned_level,
+            attachment.reached,
+        )

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 import torch
 
+from cldeblur.config.folder import options
+from cldeblur.config.loading import read_option
 from cldeblur.records import read_record
 from cldeblur.training import ending, prepared
-from cldeblur.training.recorder import METRICS_FILE
+from cldeblur.training.recorder import METRICS_FILE, read_history
 
 RECIPE = ("trainer.max_epochs=4", "backbone.dropout=0.2", "optimizer.scheduler.milestones=[2]")
 BLEND = ("negatives=blend", "schedule.interval=1", "schedule.stages=4", "levels.top=0.5", "contrast.warmup_epochs=1.5")
@@ -23,6 +25,7 @@ RECIPES = {
     "accumulated": (*BLEND, "trainer.accumulate=2", "trainer.validate_every=2"),
     "workers": (*BLEND, "data.workers=2", "trainer.ema=0.9"),
 }
+QUICK = {"interval": 2, "stages": 3, "milestones": "[1,3]", "patience": 2, "bound": 0.6, "change": 0}
 # Inside an epoch; at the last batch of one, which waits for its end; in the epoch after that; in the last batch of all.
 PLACES = ((0, 1), (1, 3), (2, 0), (3, 2), (3, 3))
 
@@ -65,6 +68,43 @@ def test_resumed_from_anywhere(words: tuple[str, ...], train: Any, seen: list[An
     assert len(rows(resumed)) == 4
     assert_equal_runs(straight, resumed, last)
     assert len(read_record(resumed).resumed_from) == len(PLACES)
+
+
+def schedule_words(option: str) -> list[str]:
+    """Overrides with which a schedule changes its stage more than once within six epochs."""
+    taken = read_option("schedule", option)
+    return [f"schedule={option}", *(f"schedule.{key}={value}" for key, value in QUICK.items() if key in taken)]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("option", options("schedule"))
+def test_every_schedule_resumes_under_a_cap(
+    option: str, train: Any, washed: Path, seen: list[Any], signal_at: Any, last: Any
+) -> None:
+    words = (*schedule_words(option), "negatives=blend", "levels.top=0.5", "levels.cap=0.5", "trainer.max_epochs=6")
+    words = (*words, f"data.root={washed}", "optimizer.lr=1e-2", "trainer.validate_every=3")
+    straight = train("straight", *words)
+    expected = seen.copy()
+    seen.clear()
+    # Inside an epoch with a signal behind it; at the end of the epoch after which `adaptive` advances; in a later one.
+    signal_at((1, 2), (2, 3), (4, 1))
+    for _ in range(3):
+        resumed = train("resumed", *words, "resume=auto", code=75)
+    train("resumed", *words, "resume=auto")
+    assert seen == expected
+    assert_equal_runs(straight, resumed, last)
+    assert_follows_the_cap(read_history(resumed / METRICS_FILE))
+    if option == "adaptive":
+        assert [row["contrast/stage"] for row in rows(resumed)] == ["0", "0", "0", "1", "1", "2"]
+
+
+def assert_follows_the_cap(history: list[dict[str, Any]]) -> None:
+    """Each epoch's level is the stage's, or half of what the epoch before had reached."""
+    reached = 0.0
+    for row in history:
+        assert row["contrast/level"] == min(0.25 * row["contrast/stage"], 0.5 * reached)
+        reached = row["contrast/reached"]
+    assert reached > 0.1
 
 
 def test_prolonged(train: Any, last: Any, seen: list[Any]) -> None:

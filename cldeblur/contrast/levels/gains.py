@@ -12,18 +12,19 @@ from cldeblur.errors import Refused
 class Gains(LevelCurve):
     """A gain in dB for every stage."""
 
-    def __init__(self, gains: Sequence[float], match: str = "psnr") -> None:
+    def __init__(self, gains: Sequence[float], match: str = "psnr", cap: float | None = None) -> None:
         """Take the gains.
 
         Args:
             gains: dB above the blurred image's PSNR to sharp, one a stage; the first 0, none lower than the
                 one before.
             match: `psnr` or `raw`.
+            cap: in (0, 1], or None.
 
         Raises:
             Refused: the gains are not such.
         """
-        super().__init__(match)
+        super().__init__(match, cap)
         rising = all(earlier <= later < math.inf for earlier, later in pairwise((0, *gains)))
         if not gains or gains[0] != 0 or not rising:
             raise Refused(f"levels.gains must begin with 0 and never fall; they are {', '.join(map(str, gains))}")
