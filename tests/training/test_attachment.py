@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from itertools import pairwise
-from typing import Any
 
 import pytest
 import torch
