@@ -86,9 +86,9 @@ def test_every_schedule_resumes_under_a_cap(
     straight = train("straight", *words)
     expected = seen.copy()
     seen.clear()
-    # Inside an epoch with a signal behind it; at the end of the epoch after which `adaptive` advances; in a later one.
-    signal_at((1, 2), (2, 3), (4, 1))
-    for _ in range(3):
+    # At the end of the epoch after which `adaptive` advances; inside an epoch with one value of its window behind it.
+    signal_at((2, 3), (4, 1))
+    for _ in range(2):
         resumed = train("resumed", *words, "resume=auto", code=75)
     train("resumed", *words, "resume=auto")
     assert seen == expected

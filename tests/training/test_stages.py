@@ -1,5 +1,7 @@
 """What the stage callback says, warns of and keeps."""
 
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,20 @@ from cldeblur.training.observation import GAIN, concluded
 from cldeblur.training.recorder import METRICS_FILE, read_history
 from cldeblur.training.stage import CONCERNS, PATIENCE, StageCallback
 
+# One of two ranks, whose own signal alone would (0.2) or would not (0.7) advance the stage.
+RANK = """
+import sys
+import torch
+from cldeblur.contrast.schedules.adaptive import Adaptive
+from cldeblur.training.meters import EpochMeter
+rank, store = int(sys.argv[1]), sys.argv[2]
+torch.distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
+meter, schedule = EpochMeter(), Adaptive("x", bound=0.5, change=0.0, patience=1, stages=2)
+meter.add("x", torch.tensor((0.2, 0.7)[rank]))
+schedule.observe(0, meter.results()["x"])
+print(schedule.stage(1))
+torch.distributed.destroy_process_group()
+"""
 Row = Mapping[str, float | None]
 
 
@@ -102,6 +118,12 @@ def test_state_goes_on() -> None:
     other.enter(1)
     assert (other.stage, other.level) == (one.stage, one.level) == (1, 0.2)
     assert other.state_dict() == one.state_dict()
+
+
+def test_all_ranks_decide_alike(tmp_path: Path) -> None:
+    commands = [[sys.executable, "-c", RANK, str(rank), str(tmp_path / "store")] for rank in range(2)]
+    ranks = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for command in commands]
+    assert [rank.communicate(timeout=120)[0] for rank in ranks] == ["1\n", "1\n"]
 
 
 def test_the_cap_is_said_once_a_stage(train: Any, washed: Path) -> None:
