@@ -43,7 +43,7 @@ def followed(schedule: Schedule, signals: Sequence[float | None]) -> list[int]:
     return stages
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(values=VALUES, signals=SIGNALS)
 def test_stages_lie_in_their_range_and_rise_where_claimed(
     make_schedule: MakeSchedule, values: dict[str, Any], signals: list[float | None]
@@ -54,7 +54,7 @@ def test_stages_lie_in_their_range_and_rise_where_claimed(
     assert stages == sorted(stages) or not schedule.rising
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(values=VALUES, signals=SIGNALS, half=st.integers(0, EPOCHS - 1))
 def test_a_resumed_run_has_the_same_stages(
     make_schedule: MakeSchedule, values: dict[str, Any], signals: list[float | None], half: int
