@@ -11,7 +11,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from cldeblur.config.identity import file_hash
 from cldeblur.errors import Refused
+from cldeblur.records import read_record
 
 CONTAINERS = ("state_dict", "model", "params_ema", "params", "network")
 OURS = "network."
@@ -86,6 +88,15 @@ def our_description(checkpoint: Mapping[str, Any]) -> dict[str, Any] | None:
     """What a checkpoint of ours says of itself (version, hash, how to rebuild the network); None for any other."""
     description = checkpoint.get(DESCRIPTION)
     return dict(description) if isinstance(description, Mapping) else None
+
+
+def origin(path: Path) -> dict[str, Any]:
+    """Where weights come from, for a record: `ckpt`, `sha256`, and the `run_id` where they lie in a run's directory."""
+    try:
+        run_id: str | None = read_record(path.resolve().parent.parent).id
+    except Refused:
+        run_id = None
+    return {"ckpt": str(path), "sha256": file_hash(path), "run_id": run_id}
 
 
 def _read(path: Path) -> object:

@@ -91,6 +91,16 @@ def determinism(
     }
 
 
+def external_rank() -> int | None:
+    """This process's place among those that torchrun, or srun with several tasks, started; None where neither did."""
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        return int(os.environ["RANK"])
+    shell = os.environ.get("SLURM_JOB_NAME") in ("bash", "interactive")
+    if int(os.environ.get("SLURM_NTASKS", "1")) > 1 and "SLURM_PROCID" in os.environ and not shell:
+        return int(os.environ["SLURM_PROCID"])
+    return None
+
+
 def peak_memory_mb() -> float:
     """The largest resident memory of this process so far, in MiB."""
     unit = 1 if sys.platform == "darwin" else 1024

@@ -33,6 +33,7 @@ LIBRARIES = {
     "lightning": {"training"},
     "hydra": {"cli", "sweeps", "config"},
     "omegaconf": {"cli", "sweeps", "config"},
+    "submitit": {"sweeps"},
 }
 WITHOUT_TORCH = ("errors", "files", "records", "environment", "config", "launching", "sweeps", "study", "cli")
 DISTRIBUTIONS = {"hydra": "hydra-core", "PIL": "pillow", "skimage": "scikit-image"}
@@ -92,6 +93,11 @@ def test_weights_and_biases_is_known_in_one_file() -> None:
     assert len(users) == 1
 
 
+def test_figures_alone_draw() -> None:
+    users = {path.parent for path in FILES for name in imports(path) if name.split(".")[0] == "matplotlib"}
+    assert users == {PACKAGE / "study" / "figures"}
+
+
 def test_the_package_knows_no_experiments_and_no_tests() -> None:
     tops = {name.split(".")[0] for path in FILES for name in imports(path)}
     assert tops.isdisjoint({"experiments", "tests", "conf", "shared"})
@@ -112,11 +118,14 @@ def test_what_prints_help_and_refusals_imports_no_torch() -> None:
 
 def test_every_package_that_is_imported_is_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    declared = {re.split(r"[<>=!\[; ]", word)[0].lower() for word in project["dependencies"]}
+    extras = [word for name, words in project["optional-dependencies"].items() if name != "dev" for word in words]
+    declared, offered = (
+        {re.split(r"[<>=!\[; ]", word)[0].lower() for word in words} for words in (project["dependencies"], extras)
+    )
     tops = {name.split(".")[0] for path in FILES for name in imports(path)}
     foreign = tops - set(sys.stdlib_module_names) - {"cldeblur"}
     wanted = {DISTRIBUTIONS.get(name, name).lower() for name in foreign}
-    assert wanted - declared == set()
+    assert wanted - declared - offered == set()
     assert declared - wanted == set(), "nothing is declared that is not used"
 
 

@@ -14,6 +14,10 @@ EXAMPLES = {
         "cldeblur train experiment=gopro_cl_mimo_unet data.root=GOPRO_Large",
         "cldeblur train -m experiment=quickstart negatives=none,blurred,blend seed=1,2,3",
     ),
+    "preview": (
+        "cldeblur preview experiment=quickstart",
+        "cldeblur preview experiment=gopro_cl_mimo_unet data.root=GOPRO_Large levels.top=0.5 finished_psnr=31.73",
+    ),
     "evaluate": (
         "cldeblur evaluate checkpoint=runs/quickstart/RUN/checkpoints/last.ckpt data=gopro data.root=GOPRO_Large",
         "cldeblur evaluate backbone=identity data=folder data.root=pairs",
@@ -51,23 +55,30 @@ def overview() -> str:
 
 def verb_help(verb: str) -> str:
     """What `cldeblur VERB --help` prints: groups with their options, and every key with default and meaning."""
-    primary = conf_folder() / f"{verb}.yaml"
-    chosen = _defaults(primary.read_text(encoding="utf-8"))
+    primaries = _primaries(verb)
+    chosen = {group: option for path in primaries for group, option in _defaults(path).items()}
     parts = [
         f"cldeblur {verb}: {VERBS[verb]}",
         "examples:\n" + "\n".join(f"  {line}" for line in EXAMPLES[verb]),
     ]
     parts.append("groups (GROUP=OPTION; * is chosen when nothing else is named):\n" + "\n".join(_groups(chosen)))
     parts.append(
-        "keys (KEY=VALUE; those of a group are its chosen option's):\n" + "\n".join(_all_keys(primary, chosen))
+        "keys (KEY=VALUE; those of a group are its chosen option's):\n" + "\n".join(_all_keys(primaries, chosen))
     )
     parts.append("options:\n" + "\n".join(f"  {name:<{NAME_WIDTH}}{meaning}" for name, meaning in OPTIONS))
     return "\n\n".join(parts)
 
 
-def _defaults(text: str) -> dict[str, str]:
+def _primaries(verb: str) -> list[Path]:
+    """A verb's primary config, and those that it builds on."""
+    path = conf_folder() / f"{verb}.yaml"
+    below = re.findall(r"^  - (?!_self_)(\w+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return [path, *(further for name in below for further in _primaries(name))]
+
+
+def _defaults(primary: Path) -> dict[str, str]:
     """The option that a primary config chooses in each group."""
-    return dict(re.findall(r"^  - (\w+): (\S+)$", text, re.MULTILINE))
+    return dict(re.findall(r"^  - (\w+): (\S+)$", primary.read_text(encoding="utf-8"), re.MULTILINE))
 
 
 def _groups(chosen: dict[str, str]) -> Iterator[str]:
@@ -80,9 +91,10 @@ def _no_default(default: str) -> str:
     return "   (one is needed)" if default == "???" else "   (none*)"
 
 
-def _all_keys(primary: Path, chosen: dict[str, str]) -> Iterator[str]:
-    """Keys of the primary config, then those of each group: its chosen option's, and what others have besides."""
-    yield from _lines(_keys(primary, ""))
+def _all_keys(primaries: Iterable[Path], chosen: dict[str, str]) -> Iterator[str]:
+    """Keys of the primary configs, then those of each group: its chosen option's, and what others have besides."""
+    for primary in primaries:
+        yield from _lines(_keys(primary, ""))
     for group, chosen_option in chosen.items():
         if group == "experiment":
             continue

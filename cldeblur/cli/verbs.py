@@ -2,5 +2,6 @@
 
 VERBS = {
     "train": "train a network, validate it, evaluate it at the end; -m sweeps over comma-separated values",
+    "preview": "draw the negatives and the schedule of a run before it begins: the same words as for train",
     "evaluate": "score a checkpoint on the test split of a data set, beside the blurred input",
 }

@@ -1,10 +1,12 @@
 """Combinations that cannot work, found by looking at the config alone, before anything is loaded."""
 
+import math
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from cldeblur.config.loading import typed
-from cldeblur.config.schema import Contrast, Data, EvaluateConfig, Node, TrainConfig, Trainer
+from cldeblur.config.schema import Contrast, Data, EvaluateConfig, Node, PreviewConfig, TrainConfig, Trainer
 from cldeblur.config.targets import chosen
 from cldeblur.errors import Refused
 
@@ -12,6 +14,12 @@ ACCELERATORS = ("auto", "cpu", "gpu")
 PRECISIONS = (32, "32", "bf16-mixed", "16-mixed")
 LOGGER_MODES = ("auto", "online", "offline")
 FLIPS = ("none", "horizontal", "all")
+MOST_PREVIEWED = 16
+SCHEMAS: dict[str, type[TrainConfig] | type[EvaluateConfig]] = {
+    "train": TrainConfig,
+    "preview": PreviewConfig,
+    "evaluate": EvaluateConfig,
+}
 
 
 def checked(verb: str, content: Mapping[str, Any]) -> TrainConfig | EvaluateConfig:
@@ -20,8 +28,10 @@ def checked(verb: str, content: Mapping[str, Any]) -> TrainConfig | EvaluateConf
     Raises:
         Refused: with a sentence that names the key.
     """
-    config = typed(TrainConfig, content) if verb == "train" else typed(EvaluateConfig, content)
+    config = typed(SCHEMAS[verb], content)
     for problem in _training(config) if isinstance(config, TrainConfig) else _evaluation(config):
+        raise Refused(problem)
+    for problem in _preview(config) if isinstance(config, PreviewConfig) else ():
         raise Refused(problem)
     return config
 
@@ -45,6 +55,18 @@ def _training(config: TrainConfig) -> Iterator[str]:
     if chosen(config.negatives):
         yield from _contrast(config.contrast)
         yield from _features(config.features)
+
+
+def _preview(config: PreviewConfig) -> Iterator[str]:
+    if not chosen(config.negatives):
+        yield "negatives=none has nothing to preview; choose others, negatives=blend for example"
+    output = Path(config.output)
+    if output.suffix.lower() != ".png" or output.is_dir():
+        yield f"output must be the name of a PNG file, such as preview.png, not {config.output}"
+    if not 1 <= config.images <= MOST_PREVIEWED:
+        yield f"images must be 1 to {MOST_PREVIEWED}; it is {config.images}"
+    if config.finished_psnr is not None and not 0 < config.finished_psnr < math.inf:
+        yield f"finished_psnr is a PSNR in dB above 0; it is {config.finished_psnr}"
 
 
 def _evaluation(config: EvaluateConfig) -> Iterator[str]:

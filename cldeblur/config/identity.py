@@ -11,14 +11,18 @@ from cldeblur.config.targets import chosen
 WITHOUT_EFFECT = ("run", "logger", "launcher", "resume", "trust", "hydra")
 WITHOUT_EFFECT_IN_DATA = ("root", "workers", "pack")
 CONTRASTIVE = ("objective", "contrast", "features", "schedule", "levels")
-FIXED_NEGATIVES = "cldeblur.contrast.negatives.blurred.Blurred"
+NEGATIVES = "cldeblur.contrast.negatives"
+FIXED_NEGATIVES = f"{NEGATIVES}.blurred.Blurred"
+# Generators whose level means the same whether it is matched or raw: one is the scale, the others have no match.
+NEVER_CALIBRATED = tuple(f"{NEGATIVES}.{name}" for name in ("blend.Blend", "unsharp.Unsharp", "snapshot.Snapshot"))
 
 
 def canonical(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a resolved config that decides the result.
 
     Left out is what names places and words, and what the chosen options do not use: without negatives the whole
-    contrastive part, with fixed negatives the schedule and the levels. Files of weights count by their content.
+    contrastive part, with fixed negatives the schedule and the levels, with others perhaps what levels mean. Files
+    of weights count by their content.
     """
     content = {key: value for key, value in config.items() if key not in WITHOUT_EFFECT}
     if "data" in content:
@@ -26,11 +30,13 @@ def canonical(config: Mapping[str, Any]) -> dict[str, Any]:
         content["data"] = {key: data[key] for key in data if key not in WITHOUT_EFFECT_IN_DATA}
     for key in _unused(content):
         content.pop(key, None)
+    if "levels" in content and content.get("negatives", {}).get("_target_") in NEVER_CALIBRATED:
+        content["levels"] = {key: value for key, value in content["levels"].items() if key != "match"}
     if "features" in content:
-        content["features"] = {
-            **content["features"],
-            "weights": by_content(content["features"].get("weights")),
-        }
+        weights = content["features"].get("weights")
+        # These words are taken before a file of that name is looked for.
+        named = weights in ("imagenet", "random")
+        content["features"] = {**content["features"], "weights": weights if named else by_content(weights)}
     for key in ("initial_weights", "checkpoint"):
         if key in content:
             content[key] = by_content(content[key])

@@ -13,7 +13,7 @@ from cldeblur.config.schema import EvaluateConfig, TrainConfig
 from cldeblur.config.typos import did_you_mean
 from cldeblur.errors import Refused
 
-Config = TypeVar("Config", TrainConfig, EvaluateConfig)
+Config = TypeVar("Config", bound=TrainConfig | EvaluateConfig)
 
 
 def resolved(config: DictConfig) -> dict[str, Any]:

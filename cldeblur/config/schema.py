@@ -82,11 +82,21 @@ class TrainConfig:
     trainer: Trainer
     logger: Node
     protocol: Node
+    launcher: Node
     run: Run
     resume: str | None
     initial_weights: str | None
     detect: str
     trust: list[str]
+
+
+@dataclass
+class PreviewConfig(TrainConfig):
+    """Everything that `cldeblur preview` may be told: how to draw, and the run to draw before it begins."""
+
+    output: str
+    images: int
+    finished_psnr: float | None
 
 
 @dataclass

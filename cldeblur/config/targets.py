@@ -50,8 +50,9 @@ def chosen(node: Mapping[str, Any]) -> bool:
 def check_targets(key: str, node: Mapping[str, Any], trust: Sequence[str] = ()) -> None:
     """Refuse a node that names a class which is not allowed, or gives a class a key that it does not take."""
     for at, inner in _nodes(key, node):
-        known = _parameters(_locate(at, inner["_target_"], trust))
-        for name in inner:
+        found = _locate(at, inner["_target_"], trust)
+        known = _parameters(found)
+        for name in () if _takes_any(found) else inner:
             if not name.startswith("_") and name not in known:
                 suggestion = did_you_mean(f"{at}.{name}", [f"{at}.{other}" for other in known])
                 raise Refused(f"no key '{at}.{name}'{suggestion}")
@@ -87,8 +88,17 @@ def _locate(key: str, target: object, trust: Sequence[str]) -> type:
 
 
 def _parameters(found: type) -> set[str]:
-    """Names of a constructor's parameters."""
-    return set(inspect.signature(found).parameters)
+    """Names of a constructor's parameters, but for those that stand for any."""
+    parameters = inspect.signature(found).parameters.values()
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return {parameter.name for parameter in parameters if parameter.kind not in variadic}
+
+
+def _takes_any(found: type) -> bool:
+    """Whether a constructor takes keys that it does not name."""
+    kinds = {parameter.kind for parameter in inspect.signature(found).parameters.values()}
+    # A module without a constructor of its own has torch's, which takes *args and **kwargs only to refuse them.
+    return inspect.Parameter.VAR_KEYWORD in kinds and inspect.Parameter.VAR_POSITIONAL not in kinds
 
 
 def _refusal(key: str, error: BaseException) -> Refused:

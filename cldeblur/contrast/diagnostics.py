@@ -64,3 +64,9 @@ def negative_psnr(negatives: Tensor, sharp: Tensor) -> Tensor:
 def _squared_error(images: Tensor, sharp: Tensor) -> Tensor:
     """Mean squared error (..., N) of images (..., N, 3, H, W)."""
     return (images - sharp).square().mean((-3, -2, -1))
+
+
+def gradient_energy(images: Tensor) -> Tensor:
+    """Mean squared difference between neighbouring pixels, (...,) of images (..., 3, H, W) with H, W above 1."""
+    down, right = images.diff(dim=-2), images.diff(dim=-1)
+    return down.square().mean((-3, -2, -1)) + right.square().mean((-3, -2, -1))

@@ -68,15 +68,20 @@ class VGG19(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Activations of images (M, 3, H, W) in [0, 1]: one tensor (M, c, h, w) a tap, not below 0."""
-        found: dict[str, Tensor] = {}
         with torch.autocast(images.device.type, enabled=False):
             values = (images.to(self.mean.dtype) - self.mean) / self.std
             # Channels last is a fifth to a third faster on CPUs.
-            values = values.contiguous(memory_format=torch.channels_last)
-            for name, layer in self.layers.named_children():
-                values = layer(values)
-                found[name] = values
+            found = self._tapped(values.contiguous(memory_format=torch.channels_last))
         return tuple(found[tap] for tap in self.taps)
+
+    def _tapped(self, values: Tensor) -> dict[str, Tensor]:
+        """The taps by their names; what lies between them is let go of."""
+        found = {}
+        for name, layer in self.layers.named_children():
+            values = layer(values)
+            if name in self.taps:
+                found[name] = values
+        return found
 
     def train(self, mode: bool = True) -> Self:
         """Stay in eval mode."""

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from cldeblur.contrast.diagnostics import gradient_norms
 from cldeblur.contrast.features import VGG19
+from cldeblur.contrast.memory import memory_told
 from cldeblur.contrast.negatives.generator import Generator
 from cldeblur.contrast.objectives.objective import Objective
 from cldeblur.contrast.objectives.terms import Features, Terms
@@ -87,8 +88,12 @@ class ContrastiveTerm:
             blurred: (N, 3, H, W) in [0, 1].
             sharp: (N, 3, H, W) in [0, 1].
             diagnose: whether to tell pull from push, at the price of one more backward through the features.
+
+        Raises:
+            Failed: memory is too small for so many negatives; says how much they need.
         """
-        with torch.autocast(restored.device.type, enabled=False):
+        told = memory_told(self.features, self.generator.count, restored)
+        with told, torch.autocast(restored.device.type, enabled=False):
             negatives = self.generator(blurred, sharp, self.level)
             references = self._references(sharp, negatives)
             image = restored.detach().requires_grad_()

@@ -34,7 +34,7 @@ def data_record(
         name: The data set's config name.
         root: Its folder, as the user gave it.
         items: The split's items.
-        synthetic: The source's `synthetic`, with the seed of the blur added to it.
+        synthetic: The source's `synthetic`, with the seed of the blur, where it depends on one.
     """
     return {
         "split": split,

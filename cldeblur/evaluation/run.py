@@ -11,8 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cldeblur.checkpoints import load_published, our_description, read_checkpoint
-from cldeblur.config.identity import file_hash
+from cldeblur.checkpoints import load_published, origin, our_description, read_checkpoint
 from cldeblur.config.schema import Data, EvaluateConfig
 from cldeblur.config.targets import build
 from cldeblur.data.batch import Item, Split
@@ -59,7 +58,7 @@ def evaluate_checkpoint(config: EvaluateConfig, launch: Launch) -> float:
                 describe(record, protocol, config.data.name, "test", summary)
                 record.data = [data_record("test", config.data.name, str(config.data.root), items, source.synthetic)]
                 record.model = model_record(network, (config.backbone or {}).get("_target_"))
-                record.init = _origin(config.checkpoint)
+                record.init = origin(Path(config.checkpoint)) if config.checkpoint is not None else None
                 record.determinism = determinism(config.data.workers)
                 record.cost = {"wall_s": time.monotonic() - began, "peak_rss_mb": peak_memory_mb()}
                 record.outputs = list_outputs(launch.directory)
@@ -174,11 +173,3 @@ def _evaluate(
     logger.info("%s, %d images, protocol %s\n%s", config.data.name, len(items), protocol.name, summary_table(summary))
     logger.info("written to %s", directory / RESULTS)
     return summary
-
-
-def _origin(checkpoint: str | None) -> dict[str, Any] | None:
-    """Where the weights came from, for the record."""
-    if checkpoint is None:
-        return None
-    description = our_description(read_checkpoint(Path(checkpoint))) or {}
-    return {"ckpt": checkpoint, "sha256": file_hash(Path(checkpoint)), "run_id": description.get("run_id")}

@@ -1,5 +1,6 @@
 """The jobs that a command line asks for, each composed and checked before the first one starts."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,11 +36,15 @@ OURS = {
 
 
 Choices = dict[str, str | None]
+HYDRAS_CHOICES = ("hydra/launcher", "hydra/sweeper")
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run that a command line asks for: its overrides, its config, and the option chosen in each group."""
+    """One run that a command line asks for: its overrides, its config, and the option chosen in each group.
+
+    Of Hydra's own groups `choices` holds `hydra/launcher` and `hydra/sweeper`.
+    """
 
     overrides: tuple[str, ...]
     content: dict[str, Any]
@@ -82,11 +87,20 @@ def jobs(
 def sweep_words(
     verb: str, words: Sequence[str], config_folder: str | None = None, config_name: str | None = None
 ) -> list[str]:
-    """The overrides of a sweep: those that `hydra.sweeper.params` of a config file names, then those typed."""
+    """The overrides of a sweep: those that `hydra.sweeper.params` of a config file names, then those typed.
+
+    What is typed counts where both give the same key.
+
+    Raises:
+        Refused: several values are typed for one key at two places.
+    """
     register_resolvers()
     with _hydra(config_folder):
-        single = [str(item.input_line) for item in _parse(words) if not item.is_sweep_override()]
-        master = _compose(config_name or verb, single, [])
+        parsed = _parse(words)
+        _refuse_repeated_axis(parsed)
+        named = [item for item in parsed if item.key_or_group.startswith("hydra") or _is_choice(item)]
+        single = [str(item.input_line) for item in named if not item.is_sweep_override()]
+        master = _compose(config_name or verb, single, [*_groups(), *_groups("hydra")])
     in_file = OmegaConf.select(master, "hydra.sweeper.params") or {}
     return [*(f"{key}={value}" for key, value in in_file.items()), *words]
 
@@ -95,6 +109,14 @@ def _refuse_several_values(parsed: Sequence[Override]) -> None:
     for override in parsed:
         if override.is_sweep_override():
             raise Refused(f"{override.input_line} gives several values; add -m for a sweep")
+
+
+def _refuse_repeated_axis(parsed: Sequence[Override]) -> None:
+    """Refuse several values of a key beside others of the same key: the last ones alone would count, unsaid."""
+    named = Counter(override.key_or_group for override in parsed)
+    for override in parsed:
+        if override.is_sweep_override() and named[override.key_or_group] > 1:
+            raise Refused(f"{override.key_or_group} is given twice; name all its values at one place")
 
 
 def swept_keys(words: Sequence[str]) -> set[str]:
@@ -142,9 +164,9 @@ def _parse(words: Sequence[str]) -> list[Override]:
 
 
 def _expand(parsed: Sequence[Override]) -> list[list[Override]]:
-    """Every combination of the swept values."""
-    axes = [_values(override) for override in parsed]
-    return [_parse(line) for line in product(*axes)]
+    """Every combination of the swept values, in the order in which Hydra numbers its jobs; a key's last axis counts."""
+    axes = {override.get_key_element(): _values(override) for override in parsed}
+    return [_parse(line) for line in product(*axes.values())]
 
 
 def _values(override: Override) -> list[str]:
@@ -161,7 +183,8 @@ def _names_checked(name: str, line: Sequence[Override]) -> tuple[DictConfig, Cho
     """Compose one job whose groups, options and keys all exist; also gives the option chosen in each group."""
     chosen = [str(item.input_line) for item in line if item.key_or_group.startswith("hydra") or _is_choice(item)]
     base = _compose(name, chosen, [*_groups(), *_groups("hydra")])
-    choices = {str(key): value for key, value in base.hydra.runtime.choices.items() if "hydra/" not in str(key)}
+    made = {str(key): value for key, value in base.hydra.runtime.choices.items()}
+    choices = {key: value for key, value in made.items() if "hydra/" not in key or key in HYDRAS_CHOICES}
     named, experiment = keys(_container(base)), choices.get("experiment")
     plain = [f"{key}={value}" for key, value in choices.items() if value is not None and key != "experiment"]
     known = named if experiment is None else keys(_container(_compose(name, plain, [])))

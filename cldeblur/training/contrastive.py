@@ -1,6 +1,7 @@
 """The contrastive part of a run, from its config. Imported only where a run has negatives."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from cldeblur.config.schema import TrainConfig
 from cldeblur.config.targets import build
@@ -13,6 +14,7 @@ from cldeblur.contrast.term import ContrastiveTerm
 from cldeblur.contrast.weighting import ConstantWeight, HeldRatio, Weighting
 from cldeblur.errors import Refused
 from cldeblur.training.attachment import Attachment
+from cldeblur.training.negatives import NegativesPlan, make_negatives_plan
 from cldeblur.training.recorder import PLAIN, contrastive_columns
 
 # Columns that say where a run is or how fast, and not how the training goes.
@@ -28,11 +30,17 @@ class ContrastiveParts:
     term: ContrastiveTerm
     schedule: Schedule
     levels: LevelCurve
+    max_epochs: int
 
     @property
     def notes(self) -> list[str]:
         """What the user should know about it."""
-        said = [self.term.features.note, matching_note(self.term.generator, self.levels.match)]
+        generator = self.term.generator
+        said = [
+            self.term.features.note,
+            matching_note(generator, self.levels.match),
+            _unused_snapshot(generator, self.schedule, self.max_epochs),
+        ]
         return [note for note in said if note]
 
     def attached(self, config: TrainConfig, steps_an_epoch: int) -> Attachment:
@@ -43,17 +51,13 @@ class ContrastiveParts:
 
 def make_contrastive_parts(config: TrainConfig) -> ContrastiveParts:
     """Features, generator, objective, schedule and level curve, if they fit together."""
-    generator: Generator = build("negatives", config.negatives, config.trust)
-    schedule: Schedule = build(
-        "schedule", config.schedule, config.trust, max_epochs=config.trainer.max_epochs, seed=config.seed
-    )
-    levels: LevelCurve = build("levels", config.levels, config.trust)
-    levels.levels(schedule.stages)
-    _refuse_standstill(config, generator, schedule)
-    _refuse_unmeasured_signal(config, schedule)
+    plan = make_negatives_plan(config)
+    _refuse_standstill(config, plan)
+    _refuse_unmeasured_signal(config, plan.schedule)
     features = build("features", _without(config.features, "tap_weights"), config.trust)
     objective = build("objective", config.objective, config.trust, tap_weights=config.features["tap_weights"])
-    return ContrastiveParts(ContrastiveTerm(features, generator, objective), schedule, levels)
+    term = ContrastiveTerm(features, plan.generator, objective)
+    return ContrastiveParts(term, plan.schedule, plan.levels, config.trainer.max_epochs)
 
 
 def make_weighting(config: TrainConfig, steps_an_epoch: int) -> Weighting:
@@ -65,10 +69,10 @@ def make_weighting(config: TrainConfig, steps_an_epoch: int) -> Weighting:
     return ConstantWeight(contrast.weight or 0.0, warmup, contrast.max_ratio)
 
 
-def _refuse_standstill(config: TrainConfig, generator: Generator, schedule: Schedule) -> None:
+def _refuse_standstill(config: TrainConfig, plan: NegativesPlan) -> None:
     """Refuse a run that ends before its negatives have changed."""
-    reason = schedule.standstill(config.trainer.max_epochs)
-    if reason and generator.uses_level and not config.trainer.fast_dev_run:
+    reason = plan.schedule.standstill(config.trainer.max_epochs)
+    if reason and plan.generator.uses_level and not config.trainer.fast_dev_run:
         raise Refused(reason)
 
 
@@ -82,6 +86,20 @@ def _refuse_unmeasured_signal(config: TrainConfig, schedule: Schedule) -> None:
         raise Refused(f"schedule.signal={signal} is no mean in metrics.csv{did_you_mean(signal, known)}")
     if signal.startswith(DIAGNOSED) and config.contrast.diagnosed_batches == 0:
         raise Refused(f"schedule.signal={signal} is not measured with contrast.diagnosed_batches=0")
+
+
+def _unused_snapshot(generator: Generator, schedule: Schedule, max_epochs: int) -> str | None:
+    """What to say of a network that the schedule surely never brings into use; None where there is none."""
+    if not schedule.foreseen:
+        return None
+    stages = [schedule.stage(epoch) for epoch in range(max_epochs)]
+    changes = sum(before != after for before, after in pairwise(stages))
+    if "network" not in generator.uses or changes > 1:
+        return None
+    return (
+        f"the network of an earlier stage makes negatives from the second change of stage on, and this schedule "
+        f"changes it {changes} time{'s' * (changes != 1)}: those negatives stay the blurred images"
+    )
 
 
 def _without(node: dict[str, object], key: str) -> dict[str, object]:

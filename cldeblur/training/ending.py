@@ -40,7 +40,9 @@ def finish(run: PreparedRun, record: RunRecord, loggers: Sequence[RunLogger], de
     protocol = run.parts.protocol
     split: Split = "test"
     items = run.source.items("test")
-    if not items:
+    if items:
+        record.data.append(run.describe_split(split, items))
+    else:
         items, split = run.data.images.items, "validation"
     if run.config.trainer.fast_dev_run:
         items = items[:1]
@@ -59,8 +61,14 @@ def draw_contact_sheet(run: PreparedRun, items: Sequence[Item], device: torch.de
     loader = whole_image_loader(WholeImages(run.source, items[:ROWS]), workers=0)
     attachment = run.module.attachment
     rows = [_row(run, attachment, batch, device) for batch in loader]
-    stages = [] if attachment is None else [_title(attachment, stage) for stage in range(attachment.schedule.stages)]
-    contact_sheet(rows, ["blurred", *stages, "restored", "sharp"], path)
+    titles = [] if attachment is None else [_title(attachment, stage) for stage in _shown_stages(attachment)]
+    contact_sheet(rows, ["blurred", *titles, "restored", "sharp"], path)
+
+
+def _shown_stages(attachment: "Attachment") -> range:
+    """The stages whose negatives can be told apart now: the last alone, where they do not follow the level."""
+    stages = range(attachment.schedule.stages)
+    return stages if attachment.term.generator.uses_level else stages[-1:]
 
 
 def _title(attachment: "Attachment", stage: int) -> str:
@@ -74,7 +82,7 @@ def _row(run: PreparedRun, attachment: "Attachment | None", batch: Batch, device
     negatives = []
     if attachment is not None:
         stages = attachment.schedule.stages
-        levels = [attachment.levels.level(stage, stages) for stage in range(stages)]
+        levels = [attachment.levels.level(stage, stages) for stage in _shown_stages(attachment)]
         made = [attachment.term.generator(blurred.to(device), sharp.to(device), level) for level in levels]
         negatives = [images[0].cpu() for images in made]
     scored = [
@@ -114,7 +122,7 @@ def _closing_words(
         f"{run.config.data.name}, {split}, {summary.overall.restored['psnr'].n} images, last checkpoint:",
         summary_table(summary),
         "",
-        f"checkpoints    {folder / FOLDER / LAST} and {BEST}",
+        f"checkpoints    {folder / FOLDER / LAST}{f' and {BEST}' * (folder / FOLDER / BEST).is_file()}",
         f"metrics        {folder / METRICS_FILE}",
         f"contact sheet  {sheet}",
     ]

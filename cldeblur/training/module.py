@@ -173,14 +173,22 @@ class DeblurModule(lightning.LightningModule):
         if not bad:
             return True
         terms = [name for name, values in named.items() if not torch.isfinite(values).all()]
-        sentence = (
-            f"epoch {self.current_epoch}, step {self.global_step}: the loss is not finite "
-            f"(term: {', '.join(terms) or 'on another rank'}; images: {', '.join(batch.names)})"
-        )
+        where = _where(terms, batch.names)
+        sentence = f"epoch {self.current_epoch}, step {self.global_step}: the loss is not finite ({where})"
         if not self._skip_non_finite:
             raise Diverged(sentence)
         logger.warning("%s; this step is left out", sentence)
         return False
+
+
+def _where(terms: list[str], names: list[str]) -> str:
+    """Which terms of the loss are not finite, and in which images, on whatever rank that is; all ranks must ask."""
+    found = [(terms, names)]
+    if torch.distributed.is_initialized():
+        found *= torch.distributed.get_world_size()
+        torch.distributed.all_gather_object(found, (terms, names))
+    bad = [(terms, names) for terms, names in found if terms]
+    return "; ".join(f"term: {', '.join(terms)}; images: {', '.join(names)}" for terms, names in bad)
 
 
 def _number(value: float) -> Tensor:

@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,16 +45,17 @@ class PreparedRun:
 
     def describe_data(self) -> list[dict[str, Any]]:
         """The training and validation data, for the record."""
-        section, synthetic = self.config.data, self.source.synthetic
-        if synthetic is not None:
-            synthetic = {**synthetic, "seed": self.config.seed}
-        splits: dict[Split, list[Item]] = {
-            "train": self.data.crops.items,
-            "validation": self.data.images.items,
-        }
         return [
-            data_record(split, section.name, str(section.root), items, synthetic) for split, items in splits.items()
+            self.describe_split("train", self.data.crops.items),
+            self.describe_split("validation", self.data.images.items),
         ]
+
+    def describe_split(self, split: Split, items: Sequence[Item]) -> dict[str, Any]:
+        """A split of the data, for the record; only the blur of training images depends on the seed."""
+        section, synthetic = self.config.data, self.source.synthetic
+        if synthetic is not None and split == "train":
+            synthetic = {**synthetic, "seed": self.config.seed}
+        return data_record(split, section.name, str(section.root), items, synthetic)
 
 
 def prepare(config: TrainConfig, directory: Path, identity: str) -> PreparedRun:

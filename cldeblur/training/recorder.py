@@ -12,7 +12,7 @@ import torch
 
 from cldeblur.environment import peak_memory_mb
 from cldeblur.files import write_text
-from cldeblur.records import RunRecord
+from cldeblur.records import RunRecord, duration
 from cldeblur.training.module import DeblurModule
 from cldeblur.training.stage import StageCallback
 
@@ -49,7 +49,6 @@ CONTRASTIVE = (
     "contrast/negative_psnr",
     "contrast/overtaken",
 )
-HOUR = 3600
 Row = dict[str, float | None]
 
 
@@ -117,6 +116,7 @@ class Recorder(lightning.Callback):
         self._batches = 0
         self._rate = 0.0
         self._estimated = False
+        self._partial = False
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Take up the history of the run so far."""
@@ -126,6 +126,7 @@ class Recorder(lightning.Callback):
         if self._record is not None:
             self._history = History(self._directory / METRICS_FILE, columns)
             self._history.forget_from(trainer.current_epoch)
+        self._partial = trainer.fit_loop.epoch_loop.batch_progress.current.ready > 0
         self._begin_epoch(trainer)
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -195,8 +196,9 @@ class Recorder(lightning.Callback):
         record.write(self._directory)
 
     def _estimate(self, trainer: lightning.Trainer, training: float) -> None:
-        """After the first epoch of this process: how long the rest will take."""
-        if self._estimated:
+        """After the first epoch that this process has trained whole: how long the rest will take."""
+        partial, self._partial = self._partial, False
+        if self._estimated or partial:
             return
         self._estimated = True
         left = (trainer.max_epochs or 0) - trainer.current_epoch - 1
@@ -204,20 +206,12 @@ class Recorder(lightning.Callback):
         seconds = left * training + left / every * self._validation_seconds
         if left > 0:
             logger.info(
-                "one epoch took %.1f s: about %s for the %d epochs that are left",
+                "one epoch took %.1f s: about %s for the %d epochs that are left%s",
                 training,
                 duration(seconds),
                 left,
+                "" if self._validation_seconds else ", and what validation takes",
             )
-
-
-def duration(seconds: float) -> str:
-    """A time span in words: `40 s`, `12 min`, `3.5 h`, `6.2 days`."""
-    if seconds < 2 * 60:
-        return f"{seconds:.0f} s"
-    if seconds < 2 * HOUR:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / HOUR:.1f} h" if seconds < 48 * HOUR else f"{seconds / HOUR / 24:.1f} days"
 
 
 def _line(row: Row, epochs: int) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 import lightning.pytorch as lightning
 
-from cldeblur.config.identity import config_hash, file_hash
+from cldeblur.checkpoints import origin
+from cldeblur.config.identity import config_hash
 from cldeblur.config.loading import read_config, typed
 from cldeblur.config.schema import TrainConfig
 from cldeblur.config.targets import build, chosen
@@ -93,14 +94,10 @@ def _describe(run: PreparedRun, record: RunRecord, trainer: lightning.Trainer) -
         trainer.world_size,
     )
     if config.initial_weights is not None:
-        record.init = {
-            "ckpt": config.initial_weights,
-            "sha256": file_hash(Path(config.initial_weights)),
-            "run_id": None,
-        }
+        record.init = origin(Path(config.initial_weights))
     checkpoint = last_checkpoint(run.directory)
     if checkpoint is not None:
-        record.resumed_from.append({"ckpt": str(checkpoint), "sha256": file_hash(checkpoint), "run_id": record.id})
+        record.resumed_from.append(origin(checkpoint))
     record.write(run.directory)
     for line in _introduction(run, record, trainer, checkpoint):
         logger.info("%s", line)
@@ -125,8 +122,6 @@ def _introduction(
         yield from run.parts.contrastive.notes
     if checkpoint is not None:
         yield f"resuming from {checkpoint}"
-    elif run.config.resume == "auto":
-        yield "nothing to resume: starting afresh"
 
 
 def _loggers(config: TrainConfig, launch: Launch, record: RunRecord) -> list[RunLogger]:

@@ -2,9 +2,10 @@
 
 import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import lightning.pytorch as lightning
+from torch import nn
 
 if TYPE_CHECKING:
     from cldeblur.training.attachment import Attachment
@@ -45,7 +46,7 @@ CONCERNS = {
 
 
 class StageCallback(lightning.Callback):
-    """Asks the schedule for the epoch's stage and hands its level to the generator.
+    """Asks the schedule for the epoch's stage, hands its level to the generator and tells it that a stage begins.
 
     It asks when training starts as well as when an epoch starts, because a run that resumes inside an epoch is
     never told of that epoch's start. What an epoch has measured it learns at that epoch's end, before the checkpoint
@@ -56,14 +57,21 @@ class StageCallback(lightning.Callback):
         self._attachment = attachment
         self._epochs_of_concern = dict.fromkeys(CONCERNS, 0)
         self._cap_said = False
+        self._begun = False
+        self._remembered: dict[str, Any] = {}
+
+    def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Give the generator what it remembered of earlier stages; its tensors follow the network's device."""
+        if self._begun:
+            self._attachment.term.generator.load_stage_state(self._remembered, cast(nn.Module, pl_module.network))
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Take the stage of the epoch that the run begins or resumes in."""
-        self._enter(trainer.current_epoch, always_say=True)
+        self._enter(trainer.current_epoch, pl_module, always_say=True)
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Take the stage of a new epoch."""
-        self._enter(trainer.current_epoch)
+        self._enter(trainer.current_epoch, pl_module)
 
     def watch(self, epoch: int, means: Mapping[str, float | None]) -> None:
         """Take in what an epoch that has ended has measured, and warn of what has gone wrong for several epochs.
@@ -86,16 +94,22 @@ class StageCallback(lightning.Callback):
             "stage": self._attachment.stage,
             "epochs_of_concern": dict(self._epochs_of_concern),
             "cap_said": self._cap_said,
+            "generator": self._attachment.term.generator.stage_state(),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from `state_dict`."""
         self._epochs_of_concern = dict(state_dict["epochs_of_concern"])
         self._cap_said = state_dict["cap_said"]
+        self._remembered = state_dict["generator"]
+        self._begun = True
 
-    def _enter(self, epoch: int, always_say: bool = False) -> None:
+    def _enter(self, epoch: int, module: lightning.LightningModule, always_say: bool = False) -> None:
         attachment = self._attachment
         changed = attachment.enter(epoch)
+        if changed or not self._begun:
+            attachment.term.generator.enter(attachment.stage, cast(nn.Module, module.network))
+            self._begun = True
         if changed or always_say:
             last = attachment.schedule.stages - 1
             logger.info(

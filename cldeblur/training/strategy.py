@@ -13,8 +13,12 @@ from typing import Any
 
 import lightning.pytorch as lightning
 import torch.distributed
+from lightning.fabric.utilities.distributed import _set_num_threads_if_needed
 from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
+
+from cldeblur.errors import Failed
+from cldeblur.training.watch import GRACE_SECONDS, RankWatch, lost_rank
 
 VARIABLES = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE")
 PATIENCE_SECONDS = 60
@@ -34,16 +38,39 @@ class RankLauncher(_SubprocessScriptLauncher):
         trainer: lightning.Trainer | None = None,
         **kwargs: Any,
     ) -> Any:
-        """Run `function` in every rank, wait for them, and restore the environment."""
+        """Run `function` in every rank, wait for them, and restore the environment.
+
+        Lightning's own way kills the first rank as soon as another fails, and the run's record stays "running".
+
+        Raises:
+            Failed: another rank ended before its time.
+        """
         before = {name: os.environ.get(name) for name in VARIABLES}
+        self.cluster_environment.validate_settings(num_devices=self.num_processes, num_nodes=self.num_nodes)
+        self._call_children_scripts()
+        _set_num_threads_if_needed(num_processes=self.num_processes)
         try:
-            return super().launch(function, *args, trainer=trainer, **kwargs)
+            with RankWatch(self.procs, self._directory):
+                return function(*args, **kwargs)
+        except Failed:
+            raise
+        except RuntimeError as error:
+            # Without the other rank the first one fails too, at its next word to it: often before that has ended.
+            if lost := lost_rank(self.procs, patience=GRACE_SECONDS):
+                raise Failed(lost) from error
+            raise
         finally:
-            if torch.distributed.is_initialized():
-                torch.distributed.destroy_process_group()
-            for process in self.procs:
-                _await(process)
-            _restore(before)
+            self._end(before)
+
+    def _end(self, before: dict[str, str | None]) -> None:
+        """Leave no process group, no rank and no variable behind."""
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+        for process in self.procs:
+            if lost_rank(self.procs):
+                process.kill()
+            _await(process)
+        _restore(before)
 
     def _call_children_scripts(self) -> None:
         self._check_can_spawn_children()

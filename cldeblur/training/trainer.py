@@ -7,11 +7,14 @@ from typing import Any
 
 import lightning.pytorch as lightning
 import torch
+from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.loggers import Logger
 
 from cldeblur.config.schema import Trainer as TrainerConfig
+from cldeblur.environment import external_rank
 from cldeblur.errors import Refused
 from cldeblur.training.averaging import AveragedWeights
 from cldeblur.training.checkpointing import AtomicCheckpointIO, checkpoint_callbacks
@@ -88,6 +91,11 @@ def _progress() -> list[lightning.Callback]:
     return [TQDMProgressBar(leave=False)] if sys.stderr.isatty() else []
 
 
-def _cluster() -> list[SLURMEnvironment]:
-    """Under Slurm, leave requeueing to who launched the job: two answers to one signal requeue it twice."""
-    return [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
+def _cluster() -> list[ClusterEnvironment]:
+    """Under Slurm, leave requeueing to who launched the job: two answers to one signal requeue it twice.
+
+    A job of one task starts its ranks itself, where Lightning would wait for Slurm to have started them.
+    """
+    if "SLURM_NTASKS" not in os.environ:
+        return []
+    return [SLURMEnvironment(auto_requeue=False) if external_rank() is not None else LightningEnvironment()]

@@ -1,5 +1,6 @@
 """Weights & Biases: a view on a run. The record of truth is the run's own directory."""
 
+import logging
 import netrc
 import os
 import socket
@@ -9,12 +10,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import wandb
+from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers import WandbLogger
 from PIL import Image
 
 from cldeblur.errors import Refused
 from cldeblur.records import RunRecord
 
+logger = logging.getLogger(__name__)
 DEFAULT_SERVER = "https://api.wandb.ai"
 PROBE_SECONDS = 2.0
 INIT_SECONDS = 15.0
@@ -70,6 +73,21 @@ class RunLogger(WandbLogger):
         )
         # Lightning always passes it on, and W&B warns of it at every start.
         self._wandb_init.pop("anonymous", None)
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> Any:
+        """The W&B run, offline if the server will not have it: a view on a training is not worth the training."""
+        try:
+            return super().experiment
+        except wandb.Error as error:
+            if self.mode == "offline":
+                raise
+            logger.warning("W&B cannot go online (%s): the run is kept offline", str(error).partition("\n")[0])
+            self.mode = self._wandb_init["mode"] = "offline"
+            # Its service still holds the id of the run that it could not start.
+            wandb.teardown()
+            return super().experiment
 
     def show(self, name: str, pictures: Mapping[str, Image.Image]) -> None:
         """Log pictures under one name, each with its caption.

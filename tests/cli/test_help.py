@@ -17,7 +17,11 @@ from cldeblur.sweeps.preflight import jobs
 HEAVY = {"torch", "lightning", "hydra", "omegaconf", "wandb", "kornia", "skimage", "numpy", "torchmetrics", "PIL"}
 GROUPS = sorted(folder.name for folder in conf_folder().iterdir() if folder.is_dir())
 EVALUATION_GROUPS = ("data", "backbone", "protocol")
-WORDS = {"train": ["data.root=x"], "evaluate": ["data=folder", "data.root=x", "backbone=identity"]}
+WORDS = {
+    "train": ["data.root=x"],
+    "preview": ["data.root=x", "negatives=blend"],
+    "evaluate": ["data=folder", "data.root=x", "backbone=identity"],
+}
 Shown = Callable[..., str]
 
 
@@ -48,7 +52,7 @@ def test_version(shown: Shown) -> None:
 def test_help_lists_every_group_and_option(verb: str, shown: Shown) -> None:
     listed = shown(verb, "--help").partition("\ngroups ")[2].partition("\nkeys ")[0]
     lines = {line.split()[0]: line for line in listed.splitlines() if line.startswith("  ")}
-    for group in GROUPS if verb == "train" else EVALUATION_GROUPS:
+    for group in EVALUATION_GROUPS if verb == "evaluate" else GROUPS:
         offered = lines[group].replace("*", "").replace(",", "").split()
         assert [option for option in options(group) if option not in offered] == []
 
@@ -71,13 +75,20 @@ def test_help_marks_the_default_of_each_group(shown: Shown) -> None:
     assert "experiment  gopro_cl_mimo_unet, gopro_mimo_unet, quickstart   (none*)" in text
 
 
+def test_help_of_a_preview_begins_with_its_own_keys(shown: Shown) -> None:
+    listed = shown("preview", "--help").partition("\nkeys ")[2].splitlines()[1:5]
+    assert [line.split()[0] for line in listed] == ["output", "images", "finished_psnr", "seed"]
+
+
 def test_help_tells_which_option_has_a_key(shown: Shown) -> None:
     line = next(line for line in shown("train", "--help").splitlines() if "negatives.amount" in line)
     assert line.endswith("(negatives=unsharp)")
     assert "3.0" in line
 
 
-@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["evaluate", "-h"], ["--version"], ["trian"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["train", "--help"], ["evaluate", "-h"], ["preview", "-h"], ["--version"], ["trian"]]
+)
 def test_help_loads_nothing_heavy(words: list[str]) -> None:
     program = (
         f"import sys; from cldeblur.cli.main import main; main({words});"

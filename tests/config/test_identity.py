@@ -84,6 +84,16 @@ def test_with_fixed_negatives_schedule_and_levels_do_not_count(word: str, counts
     assert (config_hash(one) != config_hash(other)) == counts
 
 
+@pytest.mark.parametrize(
+    ("option", "counts"),
+    [*((option, False) for option in ("blend", "unsharp", "snapshot")), *((name, True) for name in ("reblur", "bank"))],
+)
+def test_what_levels_mean_counts_where_they_can_be_matched(option: str, counts: bool, compose: Compose) -> None:
+    one, other = pair(compose, "levels.match=raw", chosen=f"negatives={option}")
+    assert (config_hash(one) != config_hash(other)) == counts
+    assert config_hash(one) != config_hash(compose(f"negatives={option}", "levels.top=0.2"))
+
+
 @pytest.mark.parametrize(("key", "word"), [("features", "features.weights"), ("initial_weights", "initial_weights")])
 def test_weights_count_by_their_content(key: str, word: str, compose: Compose, tmp_path: Path) -> None:
     first, copy, other = (tmp_path / name for name in ("first.pth", "copy.pth", "other.pth"))
@@ -93,6 +103,15 @@ def test_weights_count_by_their_content(key: str, word: str, compose: Compose, t
     hashes = [config_hash(compose(BLEND, f"{word}={path}")) for path in (first, copy, other)]
     assert hashes[0] == hashes[1] != hashes[2]
     assert file_hash(first) in str(canonical(compose(BLEND, f"{word}={copy}"))[key])
+
+
+def test_a_file_of_the_name_of_a_word_does_not_count(
+    compose: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = config_hash(compose(BLEND, "features.weights=random"))
+    (tmp_path / "random").write_text("no weights")
+    monkeypatch.chdir(tmp_path)
+    assert config_hash(compose(BLEND, "features.weights=random")) == before
 
 
 def test_a_config_is_not_changed_by_being_hashed(compose: Compose) -> None:

@@ -17,6 +17,9 @@ class Sharp:
         if amount < 0:
             raise ValueError(f"amount must not be negative; it is {amount}")
         self.amount, self.inner, self.max_epochs = amount, inner, max_epochs
+class Open:
+    def __init__(self, **settings: float) -> None:
+        self.settings = settings
 class Strict:
     def __init__(self, amount: float) -> None: ...
 def function(amount: float) -> None: ...
@@ -138,3 +141,8 @@ def test_a_missing_parameter_names_the_key(package: str) -> None:
 @pytest.mark.parametrize(("node", "answer"), [({"_target_": None}, False), ({}, False), ({"_target_": "a.B"}, True)])
 def test_a_node_may_choose_nothing(node: dict[str, Any], answer: bool) -> None:
     assert chosen(node) == answer
+
+
+def test_a_class_that_takes_any_key_is_given_every_key(package: str) -> None:
+    made = build("negatives", {"_target_": f"{package}.negatives.Open", "amount": 2.0, "width": 3.0}, [package])
+    assert made.settings == {"amount": 2.0, "width": 3.0}

@@ -1,11 +1,13 @@
 """Every option of the contrastive groups, so that a new file in `conf/` brings its own tests."""
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import skimage
 import torch
 from omegaconf import OmegaConf
 
@@ -16,6 +18,7 @@ from cldeblur.contrast.negatives.generator import Generator
 from cldeblur.contrast.objectives.objective import Objective
 from cldeblur.contrast.schedules.schedule import Schedule
 from cldeblur.contrast.weights import CONVOLUTIONS
+from cldeblur.data.synthesis import CameraShake
 
 CONF = Path(__file__).parents[2] / "conf"
 
@@ -108,3 +111,34 @@ def formula_features() -> VGG19:
         scale = 1 / parameter[0].numel() ** 0.5 if parameter.ndim > 1 else 0.1
         parameter.data = (scale * waves).reshape(parameter.shape)
     return features
+
+
+def crops() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Blurred and sharp (3, 256, 256): each photograph shaken until its blurred image is at 25.6 dB."""
+    data = skimage.data
+    pictures = [(data.astronaut(), 40, 60), (data.chelsea(), 22, 60), (data.coffee(), 20, 20), (data.rocket(), 30, 150)]
+    for seed, (picture, top, left) in enumerate(pictures):
+        sharp = (picture / 255).astype(np.float32)
+        short, long = 0.0, 60.0
+        for _ in range(12):
+            length = (short + long) / 2
+            random = np.random.default_rng(seed)
+            shake = CameraShake((length, length), (0, 360), 60, 0, 2.2)
+            kernel = shake.kernel(random)
+            margin = len(kernel) // 2
+            padded = np.pad(sharp, ((margin, margin), (margin, margin), (0, 0)), mode="reflect")
+            window = padded[top : top + 256 + 2 * margin, left : left + 256 + 2 * margin]
+            pair = [
+                torch.from_numpy(image).permute(2, 0, 1).contiguous()
+                for image in (shake.blur(window, kernel, random), sharp[top : top + 256, left : left + 256])
+            ]
+            is_sharper = -10 * (pair[0] - pair[1]).square().mean().log10() > 25.6
+            short, long = (length, long) if is_sharper else (short, length)
+        yield pair[0], pair[1]
+
+
+@pytest.fixture(scope="session")
+def photographs() -> tuple[torch.Tensor, torch.Tensor]:
+    """Blurred and sharp (4, 3, 256, 256)."""
+    blurred, sharp = zip(*crops(), strict=True)
+    return torch.stack(blurred), torch.stack(sharp)

@@ -3,7 +3,14 @@
 import pytest
 import torch
 
-from cldeblur.contrast.diagnostics import alignment, gradient_norms, negative_psnr, overtaken, push_fraction
+from cldeblur.contrast.diagnostics import (
+    alignment,
+    gradient_energy,
+    gradient_norms,
+    negative_psnr,
+    overtaken,
+    push_fraction,
+)
 
 ONES = torch.ones(2, 3, 4, 4)
 PER_IMAGE = torch.tensor([1.0, 2.0]).view(2, 1, 1, 1)
@@ -40,3 +47,9 @@ def test_psnr_is_the_mean_over_negatives_in_decibels() -> None:
     negatives = torch.stack([0.1 * ONES, 0.01 * ONES])
     assert negative_psnr(negatives, sharp).tolist() == pytest.approx([30, 30], abs=1e-4)
     assert negative_psnr(sharp[None], sharp).tolist() == pytest.approx([100, 100], abs=1e-4)
+
+
+def test_gradient_energy_of_a_ramp() -> None:
+    down, right = torch.meshgrid(torch.arange(4.0), torch.arange(6.0), indexing="ij")
+    ramps = torch.stack([2 * down + 3 * right, 0 * down]).unsqueeze(1).expand(2, 3, 4, 6)
+    assert gradient_energy(ramps).tolist() == [4 + 9, 0]

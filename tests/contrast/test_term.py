@@ -29,6 +29,7 @@ class Several(Generator):
     """K = 2: the blurred images and a mixture."""
 
     uses = frozenset({"sharp"})
+    count = 2
 
     def make(self, blurred: Tensor, sharp: Tensor, level: float, /) -> Tensor:
         return torch.stack([blurred, (1 - level) * blurred + level * sharp])

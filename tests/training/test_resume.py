@@ -23,6 +23,7 @@ RECIPES = {
     "contrast": BLEND,
     "averaged": (*BLEND, "trainer.ema=0.9"),
     "accumulated": (*BLEND, "trainer.accumulate=2", "trainer.validate_every=2"),
+    "snapshot": (*BLEND, "negatives=snapshot", "trainer.ema=0.9"),
     "workers": (*BLEND, "data.workers=2", "trainer.ema=0.9"),
 }
 QUICK = {"interval": 2, "stages": 3, "milestones": "[1,3]", "patience": 2, "bound": 0.6, "change": 0}
@@ -167,3 +168,15 @@ def test_seed_decides_everything_but_the_images_that_score(train: Any, weights: 
     assert {row["val/blurred_psnr"] for run in (one, other) for row in rows(run)} == {rows(one)[0]["val/blurred_psnr"]}
     blurred = [read_record(run).metrics["test"]["folder/blurred_psnr"]["mean"] for run in (one, other)]
     assert blurred[0] == blurred[1]
+
+
+def test_the_estimate_counts_on_whole_epochs(train: Any, signal_at: Any) -> None:
+    signal_at((0, 1))
+    words = ("trainer.max_epochs=4", "trainer.validate_every=2")
+    train("run", *words, code=75)
+    log = train("run", *words, "resume=auto") / "log.txt"
+    (estimate,) = [line for line in log.read_text().splitlines() if "one epoch took" in line]
+    assert estimate.endswith("for the 2 epochs that are left")
+    log = train("whole", *words) / "log.txt"
+    (estimate,) = [line for line in log.read_text().splitlines() if "one epoch took" in line]
+    assert estimate.endswith("for the 3 epochs that are left, and what validation takes")

@@ -16,7 +16,7 @@ from cldeblur.config.loading import read_config
 from cldeblur.evaluation.run import rebuild
 from cldeblur.networks.mimo_unet import MIMOUNet
 from cldeblur.records import read_record
-from cldeblur.training.recorder import CONTRASTIVE, PLAIN, duration
+from cldeblur.training.recorder import CONTRASTIVE, PLAIN
 
 Number = (int, float)
 FIELDS: dict[str, Any] = {
@@ -108,8 +108,8 @@ def test_record(contrast: Path) -> None:
         "why",
         ["a", "b"],
     )
-    assert [entry["split"] for entry in record["data"]] == ["train", "validation"]
-    assert [entry["n"] for entry in record["data"]] == [8, 1]
+    assert [entry["split"] for entry in record["data"]] == ["train", "validation", "test"]
+    assert [entry["n"] for entry in record["data"]] == [8, 1, 2]
     assert record["progress"] == {"epochs": 2, "steps": 8, "images_seen": 16}
     assert record["metrics"]["evaluated"]["split"] == "test"
     for entry in record["outputs"]:
@@ -183,7 +183,7 @@ def test_initial_weights(train: Any, contrast: Path, weights: Any) -> None:
     start = torch.load(given, weights_only=True)["state_dict"]
     torch.testing.assert_close(weights(directory), start, rtol=0, atol=0)
     record = read_record(directory)
-    assert record.init == {"ckpt": str(given), "sha256": file_hash(given), "run_id": None}
+    assert record.init == {"ckpt": str(given), "sha256": file_hash(given), "run_id": read_record(contrast).id}
     assert record.resumed_from == []
 
 
@@ -205,6 +205,7 @@ def test_evaluate_gives_the_scores_of_the_training(contrast: Path, pairs: Path, 
     assert record.metrics["test"]["folder/psnr"] == trained.metrics["test"]["folder/psnr"]
     assert record.init is not None
     assert record.init["sha256"] == file_hash(contrast / "checkpoints" / "last.ckpt")
+    assert record.init["run_id"] == trained.id
 
 
 def test_evaluate_identity(pairs: Path, tmp_path: Path) -> None:
@@ -219,10 +220,3 @@ def test_validation_stands_in_for_a_missing_test_split(train: Any, pairs: Path) 
     assert record.metrics["evaluated"]["split"] == "validation"
     assert "test" not in record.metrics
     assert record.metrics["validation"]["folder/psnr"]["mean"] == pytest.approx(record.metrics["best"]["value"])
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(40, "40 s"), (720, "12 min"), (3.5 * 3600, "3.5 h"), (6.2 * 86400, "6.2 days")]
-)
-def test_duration(seconds: float, words: str) -> None:
-    assert duration(seconds) == words

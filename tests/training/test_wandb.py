@@ -137,3 +137,15 @@ def test_online_where_key_and_server_are(
 def test_unknown_mode(run: Path) -> None:
     with pytest.raises(Refused, match=r"logger\.mode must be one of auto, online, offline, not silent"):
         wandb.RunLogger("p", None, "silent", 4, run, read_record(run), None, {})
+
+
+def test_a_server_that_refuses_costs_no_run(train: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("WANDB_API_KEY", "a" * 40)
+    monkeypatch.setattr(wandb, "INIT_SECONDS", 1.0)
+    directory = train("refused", "logger=wandb", "logger.mode=online")
+    log = (directory / "log.txt").read_text()
+    assert log.count("W&B cannot go online (") == 1
+    assert "the run is kept offline" in log
+    assert read_record(directory).status == "completed"
+    assert list((directory / "wandb").glob("offline-run-*/*.wandb"))

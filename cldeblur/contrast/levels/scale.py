@@ -17,7 +17,15 @@ def level_of_gain(decibels: float) -> float:
 
 def matching_note(generator: Generator, match: str) -> str | None:
     """What a user must know who wants a generator's levels matched that cannot be; None where all is well."""
-    if match == "raw" or generator.matched or not generator.uses_level:
+    if match == "raw":
         return None
-    name = type(generator).__name__
-    return f"levels.match=psnr has no effect on {name}: its PSNR to sharp does not follow its level, taken raw"
+    reasons = {type(part).__name__: _reason(part) for part in generator.parts if not part.matched}
+    said = [f"levels.match=psnr has no effect on {name}: {reason}" for name, reason in reasons.items() if reason]
+    return "; ".join(said) or None
+
+
+def _reason(generator: Generator) -> str | None:
+    """Why a generator's levels are not matched; None where it has none to match."""
+    if generator.uses_level:
+        return "its PSNR to sharp does not follow its level, taken raw"
+    return "it is as sharp as its network was, at any level" if "network" in generator.uses else None

@@ -1,7 +1,5 @@
 """A mixture of the blurred and the sharp image as the negative."""
 
-from typing import ClassVar
-
 from torch import Tensor
 
 from cldeblur.contrast.negatives.generator import Generator
@@ -13,8 +11,9 @@ class Blend(Generator):
     It defines the scale of levels: its PSNR to S is -20 log10(1 - level) dB above that of B, for every image.
     """
 
-    uses: ClassVar[frozenset[str]] = frozenset({"sharp"})
-    matched: ClassVar[bool] = True
+    uses = frozenset({"sharp"})
+    matched = True
+    claims = "psnr"
 
     def make(self, blurred: Tensor, sharp: Tensor, level: float, /) -> Tensor:
         """The mixture, as (1, N, 3, H, W)."""

@@ -1,7 +1,8 @@
 """What every generator of negatives is."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,14 +15,18 @@ class Generator(nn.Module, ABC):
 
     Attributes:
         uses: what it needs besides the blurred images, out of `sharp` and `network`.
-        uses_level: whether the level changes anything.
-        matched: whether its PSNR to sharp can be made that of its level (see
-            `cldeblur.contrast.levels.scale`).
+        uses_level: whether it matters which level above 0 it is given.
+        matched: whether its PSNR to sharp is that of its level (see `cldeblur.contrast.levels.scale`), unless
+            `take_levels` says that levels are raw.
+        claims: what rises with the level: the PSNR to sharp, the energy of the image's gradient, or nothing.
+        count: K, how many negatives it makes of an image; the same all along a training.
     """
 
-    uses: ClassVar[frozenset[str]] = frozenset()
-    uses_level: ClassVar[bool] = True
-    matched: ClassVar[bool] = False
+    uses: frozenset[str] = frozenset()
+    uses_level: bool = True
+    matched: bool = False
+    claims: Literal["psnr", "gradient_energy"] | None = None
+    count: int = 1
 
     @abstractmethod
     def make(self, blurred: Tensor, sharp: Tensor, level: float, /) -> Tensor:
@@ -29,7 +34,7 @@ class Generator(nn.Module, ABC):
 
     @torch.no_grad()
     def forward(self, blurred: Tensor, sharp: Tensor, level: float) -> Tensor:
-        """Negatives without gradient.
+        """Negatives without gradient, computed in the images' own precision also under autocast.
 
         Args:
             blurred: (N, 3, H, W) in [0, 1].
@@ -44,5 +49,36 @@ class Generator(nn.Module, ABC):
         """
         if not 0 <= level < 1:
             raise ValueError(f"a level lies in [0, 1), and {level} does not")
-        # Here, so that no generator can forget to clamp, or let a gradient through.
-        return self.make(blurred, sharp, level).clamp(0, 1)
+        # Here, so that no generator can forget to clamp, or let a gradient or half precision through.
+        with torch.autocast(blurred.device.type, enabled=False):
+            return self.make(blurred, sharp, level).clamp(0, 1)
+
+    @property
+    def parts(self) -> Sequence["Generator"]:
+        """The generators that it joins; itself alone, where it joins none."""
+        return [self]
+
+    # The hooks below do nothing: most generators are functions of the batch and the level.
+
+    def take_levels(self, levels: Sequence[float], match: str) -> None:
+        """Hear, before training begins, of the levels of all stages.
+
+        Args:
+            levels: one a stage, each in [0, 1).
+            match: what they mean: `psnr` or `raw` (`cldeblur.contrast.levels.curve.MATCHES`).
+        """
+
+    def enter(self, stage: int, network: nn.Module) -> None:
+        """Hear that a stage begins: the first one when training starts, and each that follows another.
+
+        Args:
+            stage: its number; it may be lower than that of the stage before.
+            network: the one that is trained, as it is now; to be copied if it is to be kept.
+        """
+
+    def stage_state(self) -> dict[str, Any]:
+        """What it remembers of stages that began, for the checkpoint: plain data and tensors."""
+        return {}
+
+    def load_stage_state(self, state: Mapping[str, Any], network: nn.Module) -> None:
+        """Go on from what `stage_state` gave; `network` is one like those that `enter` was given."""

@@ -17,6 +17,8 @@ class Unsharp(Generator):
     reflected.
     """
 
+    claims = "gradient_energy"
+
     def __init__(self, sigma: float = 1.5, amount: float = 3.0) -> None:
         """Take the filter's width and its strength.
 

@@ -11,11 +11,13 @@ class Schedule(ABC):
 
     Attributes:
         rising: whether the stage never falls as epochs pass.
+        foreseen: whether the stage of every epoch is known before training.
         remedy: what a user may do whose run ends before the stage has changed.
         stages: number of stages, stage 0 included.
     """
 
     rising: ClassVar[bool] = True
+    foreseen: ClassVar[bool] = True
     remedy: ClassVar[str] = "raise trainer.max_epochs"
     stages: int
 
@@ -41,6 +43,7 @@ class SignalSchedule(Schedule):
         signal: the column of `metrics.csv` to look at.
     """
 
+    foreseen = False
     signal: str
 
     @abstractmethod

@@ -1,0 +1,1 @@
+"""Runs and sweeps as files, and runs before they begin: comparison, statistics, figures, reports."""
