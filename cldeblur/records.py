@@ -19,8 +19,11 @@ SCHEMA = 1
 RECORD_FILE = "run.json"
 SWEEP_FILE = "sweep.json"
 HOUR = 3600
-Status = Literal["running", "completed", "failed", "interrupted", "diverged"]
-JobStatus = Literal["waiting", "running", "completed", "failed", "interrupted", "diverged", "died", "refused"]
+Status = Literal["running", "completed", "failed", "interrupted", "diverged", "pruned"]
+JobStatus = Literal["waiting", "running", "completed", "failed", "interrupted", "diverged", "pruned", "died", "refused"]
+
+# A run that a search stops early has given what was wanted of it.
+ENDED_WELL = ("completed", "pruned")
 
 
 def now() -> str:
@@ -202,6 +205,17 @@ def _fits(value: object, hint: Any) -> bool:
         return isinstance(value, dict) and all(_fits(item, inner[1]) for item in value.values())
     # True is an int to Python; a whole number may stand for a real one.
     return type(value) is hint or (hint is float and type(value) is int)
+
+
+def runs_in(folder: Path) -> list[tuple[Path, RunRecord]]:
+    """The run directories right below a folder with their records, those that can be read."""
+    found = []
+    for path in sorted(folder.glob(f"*/{RECORD_FILE}")):
+        try:
+            found.append((path.parent, read_record(path.parent)))
+        except Refused:
+            continue
+    return found
 
 
 def to_json(content: Mapping[str, Any]) -> str:

@@ -33,6 +33,7 @@ LIBRARIES = {
     "lightning": {"training"},
     "hydra": {"cli", "sweeps", "config"},
     "omegaconf": {"cli", "sweeps", "config"},
+    "optuna": {"sweeps"},
     "submitit": {"sweeps"},
 }
 WITHOUT_TORCH = ("errors", "files", "records", "environment", "config", "launching", "sweeps", "study", "cli")

@@ -2,22 +2,27 @@
 
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import hydra
 
 from cldeblur.cli import jobs as tasks
+from cldeblur.cli.searching import search_of, search_opening, search_table
 from cldeblur.cli.table import sweep_opening, sweep_table
 from cldeblur.config.folder import conf_folder
 from cldeblur.config.targets import build, chosen
 from cldeblur.environment import DIFF_FILE, external_rank
 from cldeblur.errors import Refused
-from cldeblur.records import SWEEP_FILE
+from cldeblur.records import ENDED_WELL, SWEEP_FILE
 from cldeblur.stopping import INTERRUPTED, Interrupted, interruptible
 from cldeblur.sweeps.directories import locked, none_left_empty
 from cldeblur.sweeps.naming import quoted
 from cldeblur.sweeps.plan import Plan, make_plan, take_up
 from cldeblur.sweeps.preflight import Job, fixed_keys
 from cldeblur.sweeps.watch import Watch
+
+if TYPE_CHECKING:
+    from cldeblur.sweeps.search import Search
 
 COPY_OF_HYDRA = "multirun.yaml"
 
@@ -43,17 +48,22 @@ def run_sweep(verb: str, words: Sequence[str], overrides: Sequence[str], found: 
     if chosen(launcher):
         build("launcher", launcher, found[0].content["trust"])
     plan = make_plan(verb, overrides, found)
+    search = search_of(plan.folder, overrides, found[0])
     excluded = ",".join(quoted(key) for key in (*fixed_keys(overrides), "run.group"))
     settings = f"hydra.job.config.override_dirname.exclude_keys=[{excluded}]"
     with none_left_empty([plan.folder, *(run.directory for run in plan.runs)]), locked(plan.folder):
         fresh = not (plan.folder / SWEEP_FILE).is_file()
         watch = Watch(plan, take_up(plan, sys.argv, overrides), print)
-        print(sweep_opening(plan, watch.record))
+        if search is None:
+            print(sweep_opening(plan, watch.record))
+        else:
+            search.open(found[0].content)
+            print(search_opening(search, plan.at_once or 1))
         with watch.watching():
             interrupted = _stopped(verb, [*words, f"run.group={quoted(plan.group)}", settings])
         (plan.folder / COPY_OF_HYDRA).unlink(missing_ok=True)
         watch.end(interrupted)
-        return _told(plan, watch, fresh)
+        return _told(plan, watch, fresh, search)
 
 
 def hand_over(verb: str, words: Sequence[str]) -> int:
@@ -79,15 +89,21 @@ def _stopped(verb: str, words: Sequence[str]) -> bool:
     return False
 
 
-def _told(plan: Plan, watch: Watch, fresh: bool) -> int:
+def _told(plan: Plan, watch: Watch, fresh: bool, search: "Search | None") -> int:
     """Say what became of the jobs, and give the exit code. A sweep of which nothing began leaves no record."""
-    states = {job.status for job in watch.asked_for()}
-    if states <= {"refused"}:
+    states, interrupted = {job.status for job in watch.asked_for()}, watch.record.status == "interrupted"
+    if states <= {"refused"} and not interrupted:
         for name in (SWEEP_FILE, DIFF_FILE) if fresh else ():
             (plan.folder / name).unlink(missing_ok=True)
+        if search is not None:
+            search.forget()
         return tasks.REFUSED
-    print(sweep_table(plan.folder, watch.asked_for()))
-    if watch.record.status == "interrupted":
+    if search is None:
+        print(sweep_table(plan.folder, watch.asked_for()))
+    else:
+        print(search_table(plan.folder, search.trials()))
+    if interrupted:
         print("interrupted; the same command goes on with it")
         return INTERRUPTED
-    return tasks.DONE if states == {"completed"} else tasks.FAILED
+    complete = states <= set(ENDED_WELL) if search is None else search.complete()
+    return tasks.DONE if complete else tasks.FAILED

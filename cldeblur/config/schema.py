@@ -65,6 +65,15 @@ class Run:
 
 
 @dataclass
+class Search:
+    """How a search (`sweep=search`) goes about it."""
+
+    trials: int
+    startup: int
+    prune_from: float
+
+
+@dataclass
 class TrainConfig:
     """Everything that `cldeblur train` may be told."""
 
@@ -88,6 +97,7 @@ class TrainConfig:
     initial_weights: str | None
     detect: str
     trust: list[str]
+    search: Search | None
 
 
 @dataclass

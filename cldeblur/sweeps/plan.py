@@ -7,10 +7,10 @@ from pathlib import Path
 from cldeblur.config.identity import config_hash
 from cldeblur.environment import git, versions
 from cldeblur.errors import Refused
-from cldeblur.records import SWEEP_FILE, SweepJob, SweepRecord, now, read_sweep
+from cldeblur.records import SWEEP_FILE, SweepJob, SweepRecord, now, read_sweep, runs_in
 from cldeblur.sweeps.naming import job_folder
 from cldeblur.sweeps.preflight import Job, swept_keys
-from cldeblur.sweeps.states import runs_in, update
+from cldeblur.sweeps.states import update
 
 BASIC = "basic"
 
@@ -85,7 +85,7 @@ def make_plan(verb: str, overrides: Sequence[str], found: Sequence[Job]) -> Plan
 
 
 def _folder(overrides: Sequence[str], found: Sequence[Job]) -> Path:
-    """`<run.root>/sweeps/<run.group>`; the group is by default the experiment's name."""
+    """`<run.root>/sweeps/<run.group>`; the group is by default the experiment's name, a ready sweep's behind it."""
     run_section = found[0].content["run"]
     if run_section["dir"] is not None:
         raise Refused("run.dir names one run's directory; a sweep lives in <run.root>/sweeps/<run.group>")
@@ -93,6 +93,8 @@ def _folder(overrides: Sequence[str], found: Sequence[Job]) -> Path:
         raise Refused("resume names one run's directory; a sweep goes on with its own runs when it is repeated")
     experiment = found[0].choices.get("experiment") or "custom"
     default = "custom" if "experiment" in swept_keys(overrides) else experiment
+    if ready := found[0].choices.get("sweep"):
+        default = f"{default}-{ready}"
     return Path(run_section["root"]) / "sweeps" / (run_section["group"] or default)
 
 

@@ -4,8 +4,10 @@ from pathlib import Path
 
 from cldeblur.errors import Refused
 from cldeblur.files import write_text
-from cldeblur.records import RECORD_FILE, RunRecord, SweepJob, read_record
+from cldeblur.records import RunRecord, SweepJob, read_record
 from cldeblur.sweeps.directories import is_locked
+
+REFUSED = ".refused"
 
 
 def update(job: SweepJob, folder: Path) -> None:
@@ -46,25 +48,15 @@ def finished(directory: Path) -> float | None:
     return figure(record) if record.status == "completed" else None
 
 
-def runs_in(folder: Path) -> list[tuple[Path, RunRecord]]:
-    """The run directories right below a folder with their records, those that can be read."""
-    found = []
-    for path in sorted(folder.glob(f"*/{RECORD_FILE}")):
-        try:
-            found.append((path.parent, read_record(path.parent)))
-        except Refused:
-            continue
-    return found
-
-
 def note_refusal(directory: Path, sentence: str) -> None:
     """Leave word of why a job of a sweep was refused: it has no record in which to say so."""
     write_text(_note(directory), sentence)
 
 
-def forget_refusal(directory: Path) -> None:
-    """Take the word away again."""
-    _note(directory).unlink(missing_ok=True)
+def forget_refusals(folder: Path) -> None:
+    """Take the words away again, of all jobs of the sweep in `folder`."""
+    for note in folder.glob(f".*{REFUSED}"):
+        note.unlink(missing_ok=True)
 
 
 def refusal(directory: Path) -> str | None:
@@ -77,7 +69,7 @@ def refusal(directory: Path) -> str | None:
 
 def _note(directory: Path) -> Path:
     # Beside the directory: that may hold somebody else's run, or must not be there at all.
-    return directory.with_name(f".{directory.name}.refused")
+    return directory.with_name(f".{directory.name}{REFUSED}")
 
 
 def _record(directory: Path, identity: str) -> RunRecord | None:

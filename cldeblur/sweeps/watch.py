@@ -7,9 +7,9 @@ from copy import deepcopy
 from threading import Event, Thread
 from typing import Literal
 
-from cldeblur.records import SweepJob, SweepRecord, duration, now
+from cldeblur.records import ENDED_WELL, SweepJob, SweepRecord, duration, now, runs_in
 from cldeblur.sweeps.plan import Plan
-from cldeblur.sweeps.states import forget_refusal, runs_in, update
+from cldeblur.sweeps.states import forget_refusals, update
 
 logger = logging.getLogger(__name__)
 PERIOD_SECONDS = 1.0
@@ -35,10 +35,11 @@ class Watch:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Write the record now, and as long as the sweep works."""
-        for job in self.record.jobs:
-            forget_refusal(self._plan.folder / job.directory)
+        forget_refusals(self._plan.folder)
         self.record.write(self._plan.folder)
         self.estimate()
+        if self._left() and not self._estimated:
+            self._say("how long that takes is not known before a run is complete; each says it after its first epoch")
         thread = Thread(target=self._work, daemon=True)
         thread.start()
         try:
@@ -63,12 +64,13 @@ class Watch:
         for job in self.asked_for():
             if job.status == "waiting" and not interrupted:
                 job.status, job.reason = "died", NEVER_BEGAN
-        complete = all(job.status == "completed" for job in self.asked_for())
+        complete = all(job.status in ENDED_WELL for job in self.asked_for())
         status: Literal["completed", "failed"] = "completed" if complete else "failed"
-        self.record.status, self.record.ended = "interrupted" if interrupted and not complete else status, now()
+        # Of a sweep whose sweeper thinks as it goes, the jobs that are known are never all.
+        stopped = interrupted and not (complete and self._plan.runs)
+        self.record.status, self.record.ended = "interrupted" if stopped else status, now()
         self.record.write(self._plan.folder)
-        for job in self.record.jobs:
-            forget_refusal(self._plan.folder / job.directory)
+        forget_refusals(self._plan.folder)
 
     def asked_for(self) -> list[SweepJob]:
         """The jobs of this command; not those that an earlier one has left in the record."""
@@ -76,7 +78,7 @@ class Watch:
 
     def estimate(self) -> None:
         """Say how long the sweep will take, once a run of each length is there to go by."""
-        left = [run.epochs for run in self._plan.runs if self._status(run.hash) != "completed"]
+        left = self._left()
         if self._estimated or not left:
             return
         typical = self._typical_seconds()
@@ -87,6 +89,10 @@ class Watch:
             together = f", {share} at once" if share > 1 else ""
             runs = f"{len(left)} runs that are" if len(left) > 1 else "run that is"
             self._say(f"about {duration(work / share)} for the {runs} left{together}")
+
+    def _left(self) -> list[int | None]:
+        """The lengths, in epochs, of the planned runs that are not complete."""
+        return [run.epochs for run in self._plan.runs if self._status(run.hash) != "completed"]
 
     def _work(self) -> None:
         while not self._over.wait(PERIOD_SECONDS):

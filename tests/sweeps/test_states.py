@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from cldeblur.config.identity import config_hash
-from cldeblur.records import SWEEP_FILE, Status, SweepJob, SweepRecord, now, read_record, read_sweep
+from cldeblur.records import SWEEP_FILE, Status, SweepJob, SweepRecord, now, read_record, read_sweep, runs_in
 from cldeblur.sweeps import watch as watching
 from cldeblur.sweeps.directories import locked
 from cldeblur.sweeps.plan import Plan, PlannedRun
-from cldeblur.sweeps.states import figure, finished, forget_refusal, note_refusal, refusal, runs_in, update
+from cldeblur.sweeps.states import figure, finished, forget_refusals, note_refusal, refusal, update
 from cldeblur.sweeps.watch import NEVER_BEGAN, Watch
 
 Content = dict[str, Any]
@@ -74,7 +74,7 @@ def test_a_job_that_has_not_begun(sweep: Watched) -> None:
     update(job, sweep.folder)
     assert (job.status, job.reason) == ("refused", "data.root is needed")
     for _ in range(2):
-        forget_refusal(directory)
+        forget_refusals(directory.parent)
         assert refusal(directory) is None
     update(job, sweep.folder)
     assert (job.status, job.reason) == ("waiting", None)
