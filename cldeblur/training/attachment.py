@@ -54,15 +54,15 @@ class Attachment:
 
     @property
     def planned_level(self) -> float:
-        """The level of the present stage."""
-        return self.levels.level(self.stage, self.schedule.stages)
+        """The level of the present stage; 0, that of blurred images, where the negatives are the same at all."""
+        return 0.0 if self.term.generator.fixed else self.levels.level(self.stage, self.schedule.stages)
 
     def enter(self, epoch: int) -> bool:
         """Take the stage that the schedule gives `epoch`, and its level; says whether it is another stage."""
         stage = self.schedule.stage(epoch)
         changed = stage != self.stage
         self.stage = stage
-        self.term.level = self.levels.capped(stage, self.schedule.stages, self.reached)
+        self.term.level = self.levels.capped(self.planned_level, self.reached)
         return changed
 
     def observe(self, epoch: int, means: Mapping[str, float | None]) -> None:
@@ -116,18 +116,21 @@ class Attachment:
         self.weighting.finish_step(sum_over_ranks)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resume needs beside the epoch."""
-        return {
-            "weighting": self.weighting.state_dict(),
-            "stage": self.stage,
-            "reached": self.reached,
-            "schedule": self.schedule.state_dict() if isinstance(self.schedule, SignalSchedule) else {},
-        }
+        """What a resume needs beside the epoch and `stage_state`."""
+        return {"weighting": self.weighting.state_dict(), "stage": self.stage}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from `state`."""
         self.weighting.load_state_dict(state["weighting"])
         self.stage = int(state["stage"])
+
+    def stage_state(self) -> dict[str, Any]:
+        """What stages and levels to come depend on beside the epoch."""
+        schedule = self.schedule.state_dict() if isinstance(self.schedule, SignalSchedule) else {}
+        return {"reached": self.reached, "schedule": schedule}
+
+    def load_stage_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `stage_state` gave."""
         self.reached = float(state["reached"])
         if isinstance(self.schedule, SignalSchedule):
             self.schedule.load_state_dict(state["schedule"])

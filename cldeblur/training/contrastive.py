@@ -39,6 +39,7 @@ class ContrastiveParts:
         said = [
             self.term.features.note,
             matching_note(generator, self.levels.match),
+            _idle_cap(generator, self.levels),
             _unused_snapshot(generator, self.schedule, self.max_epochs),
         ]
         return [note for note in said if note]
@@ -86,6 +87,14 @@ def _refuse_unmeasured_signal(config: TrainConfig, schedule: Schedule) -> None:
         raise Refused(f"schedule.signal={signal} is no mean in metrics.csv{did_you_mean(signal, known)}")
     if signal.startswith(DIAGNOSED) and config.contrast.diagnosed_batches == 0:
         raise Refused(f"schedule.signal={signal} is not measured with contrast.diagnosed_batches=0")
+
+
+def _idle_cap(generator: Generator, levels: LevelCurve) -> str | None:
+    """What to say of negatives that a cap cannot bound; None where there are none, or no cap."""
+    names = {type(part).__name__ for part in generator.parts if "network" in part.uses and not part.uses_level}
+    if levels.cap is None or not names:
+        return None
+    return f"levels.cap has no effect on {', '.join(sorted(names))}: it is as sharp as its network was, at any level"
 
 
 def _unused_snapshot(generator: Generator, schedule: Schedule, max_epochs: int) -> str | None:

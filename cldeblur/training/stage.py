@@ -19,26 +19,26 @@ class Concern(NamedTuple):
 
     Attributes:
         bound: in the value's own unit.
-        first_stage: the first stage at which it counts.
+        always: whether it counts at level 0 too, where the negatives are the blurred images.
         sentence: what to say; takes the value and the number of epochs.
     """
 
     bound: float
-    first_stage: int
+    always: bool
     sentence: str
 
 
 CONCERNS = {
-    # Negatives at stage 0 are the blurred images: a network that is worse than its input needs no advice on them.
+    # A network that is worse than its input needs no advice on negatives.
     "contrast/overtaken": Concern(
         0.1,
-        1,
+        False,
         "{:.0%} of the negatives are nearer to sharp than the restored image, for {} epochs now: they push the wrong "
         "way; lower levels.top, set levels.cap, or advance later",
     ),
     "contrast/gradient_ratio": Concern(
         1.0,
-        0,
+        True,
         "the contrastive gradient is {:.2f} times the pixel loss's before images are clipped, for {} epochs now: it "
         "outweighs what it is to aid; lower contrast.weight or contrast.gradient_ratio",
     ),
@@ -83,15 +83,16 @@ class StageCallback(lightning.Callback):
         self._attachment.observe(epoch, means)
         for name, concern in CONCERNS.items():
             value = means.get(name) or 0.0
-            concerned = value > concern.bound and self._attachment.stage >= concern.first_stage
+            concerned = value > concern.bound and (concern.always or self._attachment.level > 0)
             self._epochs_of_concern[name] = self._epochs_of_concern[name] + 1 if concerned else 0
             if self._epochs_of_concern[name] == PATIENCE:
                 logger.warning("%s", concern.sentence.format(value, PATIENCE))
 
     def state_dict(self) -> dict[str, Any]:
-        """What neither the epoch nor the attachment's own state tells."""
+        """What the epoch does not tell of stages, levels and warnings."""
         return {
             "stage": self._attachment.stage,
+            **self._attachment.stage_state(),
             "epochs_of_concern": dict(self._epochs_of_concern),
             "cap_said": self._cap_said,
             "generator": self._attachment.term.generator.stage_state(),
@@ -99,6 +100,7 @@ class StageCallback(lightning.Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from `state_dict`."""
+        self._attachment.load_stage_state(state_dict)
         self._epochs_of_concern = dict(state_dict["epochs_of_concern"])
         self._cap_said = state_dict["cap_said"]
         self._remembered = state_dict["generator"]

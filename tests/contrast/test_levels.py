@@ -30,7 +30,7 @@ def test_levels_rise_from_0_and_stay_below_1(curve: LevelCurve) -> None:
 
 
 def test_shipped_curves_have_no_cap(curve: LevelCurve) -> None:
-    assert [curve.capped(stage, 5, reached=0.0) for stage in range(5)] == curve.levels(5)
+    assert [curve.capped(level, reached=0.0) for level in curve.levels(5)] == curve.levels(5)
 
 
 @given(RAMPS, TOPS, st.integers(2, 12))
@@ -63,14 +63,11 @@ def test_values() -> None:
     assert Gains([0, 20]).levels(2) == pytest.approx([0, 0.9])
 
 
-@given(RAMPS, TOPS, SHARES, TOPS, st.integers(0, 4))
-def test_the_cap_is_a_share_of_what_is_reached(
-    ramp: type[Ramp], top: float, cap: float, reached: float, stage: int
-) -> None:
-    curve = ramp(top, cap=cap)
-    used, planned = curve.capped(stage, 5, reached), curve.level(stage, 5)
-    assert used == (planned if planned <= cap * reached else cap * reached)
-    assert curve.capped(stage, 5, reached=0.0) == 0
+@given(RAMPS, TOPS, SHARES, TOPS)
+def test_the_cap_is_a_share_of_what_is_reached(ramp: type[Ramp], level: float, cap: float, reached: float) -> None:
+    curve = ramp(cap=cap)
+    assert curve.capped(level, reached) == (level if level <= cap * reached else cap * reached)
+    assert curve.capped(level, reached=0.0) == 0
 
 
 def test_gains_are_one_a_stage() -> None:
@@ -100,6 +97,7 @@ def test_a_cap_outside_its_range_is_refused(cap: float) -> None:
         (Gains, {"gains": [1, 2]}, r"levels\.gains"),
         (Gains, {"gains": [0, 2, 1]}, r"levels\.gains must begin with 0 and never fall"),
         (Gains, {"gains": [0, float("inf")]}, r"levels\.gains"),
+        (Gains, {"gains": [0, 400]}, r"levels\.gains hold 400 dB, .*: a level lies below 1"),
         (Gains, {"gains": []}, r"levels\.gains"),
     ],
 )

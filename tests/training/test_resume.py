@@ -78,11 +78,19 @@ def schedule_words(option: str) -> list[str]:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("option", options("schedule"))
+@pytest.mark.parametrize(
+    ("option", "negatives"), [*((option, "blend") for option in options("schedule")), ("adaptive", "snapshot")]
+)
 def test_every_schedule_resumes_under_a_cap(
-    option: str, train: Any, washed: Path, seen: list[Any], signal_at: Any, last: Any
+    option: str, negatives: str, train: Any, washed: Path, seen: list[Any], signal_at: Any, last: Any
 ) -> None:
-    words = (*schedule_words(option), "negatives=blend", "levels.top=0.5", "levels.cap=0.5", "trainer.max_epochs=6")
+    words = (
+        *schedule_words(option),
+        f"negatives={negatives}",
+        "levels.top=0.5",
+        "levels.cap=0.5",
+        "trainer.max_epochs=6",
+    )
     words = (*words, f"data.root={washed}", "optimizer.lr=1e-2", "trainer.validate_every=3")
     straight = train("straight", *words)
     expected = seen.copy()

@@ -11,6 +11,9 @@ import pytest
 from cldeblur.contrast.features import VGG19
 from cldeblur.contrast.levels.linear import Linear
 from cldeblur.contrast.negatives.blend import Blend
+from cldeblur.contrast.negatives.blurred import Blurred
+from cldeblur.contrast.negatives.generator import Generator
+from cldeblur.contrast.negatives.snapshot import Snapshot
 from cldeblur.contrast.objectives.bounded_ratio import BoundedRatio
 from cldeblur.contrast.schedules.adaptive import Adaptive
 from cldeblur.contrast.schedules.interval import EpochInterval
@@ -39,9 +42,11 @@ torch.distributed.destroy_process_group()
 Row = Mapping[str, float | None]
 
 
-def attach(schedule: Schedule | None = None, cap: float | None = None) -> Attachment:
+def attach(
+    schedule: Schedule | None = None, cap: float | None = None, generator: Generator | None = None
+) -> Attachment:
     """An attachment, by default with three stages of one epoch each."""
-    term = ContrastiveTerm(VGG19(["relu1_1"], "random"), Blend(), BoundedRatio(tap_weights=[1.0]))
+    term = ContrastiveTerm(VGG19(["relu1_1"], "random"), generator or Blend(), BoundedRatio(tap_weights=[1.0]))
     found = schedule or EpochInterval(interval=1, stages=3, max_epochs=3)
     return Attachment(term, ConstantWeight(1.0, 0, None), found, Linear(0.5, cap=cap), diagnosed_batches=1)
 
@@ -88,6 +93,22 @@ def test_what_warns_at_stage_0(caplog: pytest.LogCaptureFixture) -> None:
     assert ["gradient" in record.message for record in caplog.records] == [True]
 
 
+def test_blurred_negatives_are_not_said_to_be_too_sharp(caplog: pytest.LogCaptureFixture) -> None:
+    attachment = attach(cap=0.5)
+    attachment.enter(2)
+    watched(2, [{"contrast/overtaken": 1.0}] * PATIENCE, StageCallback(attachment))
+    assert (attachment.stage, attachment.level) == (2, 0.0)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(("generator", "level"), [(Blend(), 0.5), (Snapshot(), 0.5), (Blurred(), 0.0)])
+def test_negatives_that_are_the_same_at_all_levels_have_level_0(generator: Generator, level: float) -> None:
+    attachment = attach(generator=generator)
+    attachment.enter(2)
+    assert attachment.stage == 2
+    assert attachment.level == attachment.planned_level == attachment.summary({})["contrast/level"] == level
+
+
 @pytest.mark.parametrize(("gain", "reached"), [(20.0, 0.9), (0.0, 0.0), (-3.0, 0.0)])
 def test_level_of_the_restored_images(gain: float, reached: float) -> None:
     assert concluded({GAIN: gain, "other": 1.0}) == {"contrast/reached": pytest.approx(reached), "other": 1.0}
@@ -112,12 +133,13 @@ def test_the_cap_acts_from_the_next_epoch_on() -> None:
 
 def test_state_goes_on() -> None:
     one, other = (attach(Adaptive("x", 0.5, 0.0, 1, 3), cap=0.5) for _ in range(2))
-    one.observe(0, {"contrast/reached": 0.4, "x": 0.1})
+    before, after = StageCallback(one), StageCallback(other)
+    before.watch(0, {"contrast/reached": 0.4, "x": 0.1})
     one.enter(1)
-    other.load_state_dict(one.state_dict())
+    after.load_state_dict(before.state_dict())
     other.enter(1)
     assert (other.stage, other.level) == (one.stage, one.level) == (1, 0.2)
-    assert other.state_dict() == one.state_dict()
+    assert after.state_dict() == before.state_dict()
 
 
 def test_all_ranks_decide_alike(tmp_path: Path) -> None:

@@ -37,14 +37,12 @@ class LevelCurve(ABC):
         """Level of one stage out of `stages`, in [0, 1)."""
         return self.levels(stages)[stage]
 
-    def capped(self, stage: int, stages: int, reached: float) -> float:
-        """Level to use at a stage, in [0, 1).
+    def capped(self, level: float, reached: float) -> float:
+        """What the cap leaves of a level, in [0, 1).
 
         Args:
-            stage: in 0 … stages - 1.
-            stages: their number.
+            level: in [0, 1).
             reached: level in [0, 1) whose gain over the blurred images the restored ones have; 0 where that has not
                 been measured.
         """
-        level = self.level(stage, stages)
         return level if self.cap is None else min(level, self.cap * reached)

@@ -17,7 +17,7 @@ class Gains(LevelCurve):
 
         Args:
             gains: dB above the blurred image's PSNR to sharp, one a stage; the first 0, none lower than the
-                one before.
+                one before, all low enough for their level to be below 1.
             match: `psnr` or `raw`.
             cap: in (0, 1], or None.
 
@@ -25,9 +25,12 @@ class Gains(LevelCurve):
             Refused: the gains are not such.
         """
         super().__init__(match, cap)
+        text = ", ".join(map(str, gains))
         rising = all(earlier <= later < math.inf for earlier, later in pairwise((0, *gains)))
         if not gains or gains[0] != 0 or not rising:
-            raise Refused(f"levels.gains must begin with 0 and never fall; they are {', '.join(map(str, gains))}")
+            raise Refused(f"levels.gains must begin with 0 and never fall; they are {text}")
+        if level_of_gain(gains[-1]) >= 1:
+            raise Refused(f"levels.gains hold {gains[-1]} dB, which is the sharp image itself: a level lies below 1")
         self.gains = tuple(gains)
 
     def levels(self, stages: int) -> list[float]:
