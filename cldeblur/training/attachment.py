@@ -62,7 +62,8 @@ class Attachment:
         stage = self.schedule.stage(epoch)
         changed = stage != self.stage
         self.stage = stage
-        self.term.level = self.levels.capped(self.planned_level, self.reached)
+        planned = self.planned_level
+        self.term.level = self.levels.capped(planned, self.reached) if self.term.generator.uses_level else planned
         return changed
 
     def observe(self, epoch: int, means: Mapping[str, float | None]) -> None:
