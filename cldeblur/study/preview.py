@@ -148,7 +148,7 @@ def _notes(plan: "NegativesPlan") -> list[str]:
     generator, schedule, cap = type(plan.generator).__name__, type(plan.schedule).__name__, plan.levels.cap
     said = [matching_note(plan.generator, plan.levels.match)]
     if cap is not None and plan.generator.uses_level:
-        said.append(f"levels.cap={cap}: lower levels than these while the restored crops have not come near enough")
+        said.append(f"levels.cap={cap}: a level is at most that share of what the restored crops have reached by then")
     if "network" in plan.generator.uses:
         said.append(f"{generator} needs a trained network: its negatives are not drawn")
     if not plan.schedule.foreseen and not plan.generator.fixed:
