@@ -39,7 +39,7 @@ class Watch:
         self.record.write(self._plan.folder)
         self.estimate()
         if self._left() and not self._estimated:
-            self._say("how long that takes is not known before a run is complete; each says it after its first epoch")
+            self._say("how long that takes is said once the first steps are done")
         thread = Thread(target=self._work, daemon=True)
         thread.start()
         try:
@@ -107,12 +107,14 @@ class Watch:
         return next(job.status for job in self.record.jobs if job.hash == identity)
 
     def _typical_seconds(self) -> dict[int | None, float]:
-        """The mean time of a completed run, by its number of epochs."""
+        """The mean time of a run by its number of epochs: what it took, or, while it works, expects to take."""
+        lengths = {run.hash: run.epochs for run in self._plan.runs}
         times: dict[int | None, list[float]] = {}
         for _, record in runs_in(self._plan.folder):
-            seconds = record.cost.get("wall_s")
-            if record.status == "completed" and seconds:
-                times.setdefault(record.progress.get("epochs"), []).append(seconds)
+            epochs = lengths.get(record.config["hash"], record.progress.get("epochs"))
+            seconds = record.cost.get("wall_s" if record.status == "completed" else "expected_s")
+            if seconds:
+                times.setdefault(epochs, []).append(seconds)
         return {epochs: sum(found) / len(found) for epochs, found in times.items()}
 
     def _discover(self) -> None:

@@ -12,7 +12,8 @@ import torch
 
 from cldeblur.environment import peak_memory_mb
 from cldeblur.files import write_text
-from cldeblur.records import RunRecord, duration
+from cldeblur.records import RunRecord
+from cldeblur.training.forecast import Forecast
 from cldeblur.training.module import DeblurModule
 from cldeblur.training.stage import StageCallback
 
@@ -115,8 +116,8 @@ class Recorder(lightning.Callback):
         self._validation_seconds = 0.0
         self._batches = 0
         self._rate = 0.0
-        self._estimated = False
-        self._partial = False
+        self._forecast = Forecast()
+        self._began = time.monotonic()
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Take up the history of the run so far."""
@@ -126,7 +127,7 @@ class Recorder(lightning.Callback):
         if self._record is not None:
             self._history = History(self._directory / METRICS_FILE, columns)
             self._history.forget_from(trainer.current_epoch)
-        self._partial = trainer.fit_loop.epoch_loop.batch_progress.current.ready > 0
+        self._forecast.start(trainer)
         self._begin_epoch(trainer)
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -136,6 +137,8 @@ class Recorder(lightning.Callback):
     def on_train_batch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: object) -> None:
         """Count micro-batches."""
         self._batches += 1
+        if self._record is not None:
+            self._expect(self._forecast.after_batch(trainer))
 
     def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Start the validation's clock."""
@@ -165,12 +168,19 @@ class Recorder(lightning.Callback):
             self._history.append(row)
             self._update(self._record, trainer, self._history.rows, training)
             logger.info("%s", _line(row, trainer.max_epochs or 0))
-            self._estimate(trainer, training)
+            self._expect(self._forecast.after_epoch(trainer, training, self._validation_seconds))
 
     def _begin_epoch(self, trainer: lightning.Trainer) -> None:
         # At its end the scheduler has already set the next epoch's.
         self._rate = trainer.optimizers[0].param_groups[0]["lr"]
         self._epoch_began, self._validation_seconds, self._batches = time.monotonic(), 0.0, 0
+
+    def _expect(self, left: float | None) -> None:
+        """Note how long the run will take in all, if that is known anew: whoever waits for a sweep wants to know."""
+        if left is not None and self._record is not None:
+            spent = (self._record.cost.get("wall_s") or 0.0) + time.monotonic() - self._began
+            self._record.cost["expected_s"] = spent + left
+            self._record.write(self._directory)
 
     def _update(self, record: RunRecord, trainer: lightning.Trainer, rows: list[Row], training: float) -> None:
         """Bring the record up to date."""
@@ -194,24 +204,6 @@ class Recorder(lightning.Callback):
         cost["peak_rss_mb"] = peak_memory_mb()
         cost["peak_gpu_mb"] = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else None
         record.write(self._directory)
-
-    def _estimate(self, trainer: lightning.Trainer, training: float) -> None:
-        """After the first epoch that this process has trained whole: how long the rest will take."""
-        partial, self._partial = self._partial, False
-        if self._estimated or partial:
-            return
-        self._estimated = True
-        left = (trainer.max_epochs or 0) - trainer.current_epoch - 1
-        every = trainer.check_val_every_n_epoch or 1
-        seconds = left * training + left / every * self._validation_seconds
-        if left > 0:
-            logger.info(
-                "one epoch took %.1f s: about %s for the %d epochs that are left%s",
-                training,
-                duration(seconds),
-                left,
-                "" if self._validation_seconds else ", and what validation takes",
-            )
 
 
 def _line(row: Row, epochs: int) -> str:

@@ -165,11 +165,11 @@ def test_a_ready_sweep(training: Training, capfd: pytest.CaptureFixture[str]) ->
     assert main([*words, "seed=1"]) == 0
     said = capfd.readouterr().out
     assert "sweep in runs/sweeps/custom-schedule: 4 runs, none of them done already" in said
-    assert "how long that takes is not known before a run is complete" in said
+    assert "how long that takes is said once the first steps are done" in said
     chosen = [launch.content["negatives"]["_target_"] for launch in launches]
     assert [str(name).rpartition(".")[2] for name in chosen] == ["None", "Blurred", "Blend", "Blend"]
     assert main([*words, "seed=1,2"]) == 0
     said = capfd.readouterr().out
     assert "custom-schedule: 8 runs, 4 of them done already" in said
-    assert "not known" not in said
+    assert "about 4.0 h for the 4 runs that are left" in said
     assert len(launches) == 8

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from cldeblur.launching import Launch
 from cldeblur.records import RunRecord, SweepRecord, read_record, read_sweep
 from cldeblur.stopping import Interrupted
 from cldeblur.sweeps.local import LocalLauncher
+from cldeblur.sweeps.watch import PERIOD_SECONDS
 from hydra_plugins.cldeblur_launcher import ChosenLauncher
 
 Training = Callable[..., list[Launch]]
@@ -181,6 +183,28 @@ def test_what_a_sweep_takes_is_said_once_it_is_known(
     ]
     assert main([*PHOTOS, BASIC, "seed=7", "trainer.max_epochs=30"]) == 0
     assert "about" not in capfd.readouterr().out
+
+
+def test_what_a_sweep_takes_is_said_while_its_first_job_works(
+    training: Training, begun: Callable[..., RunRecord], capfd: pytest.CaptureFixture[str]
+) -> None:
+    def train(config: TrainConfig, launch: Launch) -> float:
+        record = begun(config, launch)
+        record.cost = {"expected_s": 7200.0}
+        record.write(launch.directory)
+        if config.seed == 1:
+            time.sleep(2 * PERIOD_SECONDS)
+        record.end(launch.directory, "completed")
+        return 30.0
+
+    training(train)
+    assert main([*PHOTOS, BASIC, "seed=1,2,3"]) == 0
+    said = capfd.readouterr().out.splitlines()
+    assert said[:2] == [
+        "sweep in runs/sweeps/mine: 3 runs, none of them done already",
+        "how long that takes is said once the first steps are done",
+    ]
+    assert [line for line in said if line.startswith("about")] == ["about 6.0 h for the 3 runs that are left"]
 
 
 @pytest.mark.parametrize(
