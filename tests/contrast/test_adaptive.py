@@ -117,7 +117,8 @@ def test_standstill_is_known_where_patience_outlasts_the_run(patience: int, epoc
         ({"patience": 1, "change": 0.1}, r"schedule\.patience .* at least 2; it is 1"),
         ({"patience": 2.5}, r"schedule\.patience must be a whole number"),
         ({"change": -0.1}, r"schedule\.change must not be negative"),
-        ({"change": NAN}, r"schedule\.change must not be negative"),
+        ({"change": NAN}, r"schedule\.change must be a finite number"),
+        ({"bound": NAN, "change": 0.1}, r"schedule\.bound must be a finite number"),
         ({"bound": None}, r"schedule\.bound=null and schedule\.change=0 never begin a stage"),
     ],
 )

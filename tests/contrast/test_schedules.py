@@ -171,6 +171,8 @@ def test_standstill(schedule: Schedule, epochs: int, reason: str | None) -> None
         (Random, {"interval": None, "stages": 0, "max_epochs": 10, "seed": 0}, "schedule.stages"),
         (Random, {"interval": 0, "stages": 5, "max_epochs": 10, "seed": 0}, "schedule.interval"),
         (Milestones, {"milestones": [0, 3], "max_epochs": 10}, "schedule.milestones"),
+        (Milestones, {"milestones": [2.5], "max_epochs": 10}, "schedule.milestones must be whole"),
+        (Milestones, {"milestones": 5, "max_epochs": 10}, "schedule.milestones must be a list"),
         (Milestones, {"milestones": [3, 3], "max_epochs": 10}, "schedule.milestones"),
         (Milestones, {"milestones": [3, 10], "max_epochs": 10}, "trainer.max_epochs=10"),
         (Constant, {"stage": 5, "stages": 5}, "schedule.stage"),

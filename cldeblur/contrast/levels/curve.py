@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 
+from cldeblur.contrast.values import real
 from cldeblur.errors import Refused
 
 MATCHES = ("psnr", "raw")
@@ -24,7 +25,7 @@ class LevelCurve(ABC):
         """
         if match not in MATCHES:
             raise Refused(f"levels.match must be psnr or raw, not {match}")
-        if cap is not None and not 0 < cap <= 1:
+        if cap is not None and not 0 < real("levels.cap", cap) <= 1:
             raise Refused(f"levels.cap must be above 0 and at most 1, or null for no cap; it is {cap}")
         self.match = match
         self.cap = cap

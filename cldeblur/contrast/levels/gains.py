@@ -1,11 +1,11 @@
 """Levels given in decibels."""
 
-import math
 from collections.abc import Sequence
 from itertools import pairwise
 
 from cldeblur.contrast.levels.curve import LevelCurve
 from cldeblur.contrast.levels.scale import level_of_gain
+from cldeblur.contrast.values import reals
 from cldeblur.errors import Refused
 
 
@@ -25,13 +25,12 @@ class Gains(LevelCurve):
             Refused: the gains are not such.
         """
         super().__init__(match, cap)
-        text = ", ".join(map(str, gains))
-        rising = all(earlier <= later < math.inf for earlier, later in pairwise((0, *gains)))
-        if not gains or gains[0] != 0 or not rising:
-            raise Refused(f"levels.gains must begin with 0 and never fall; they are {text}")
+        self.gains = reals("levels.gains", gains)
+        rising = all(earlier <= later for earlier, later in pairwise(self.gains))
+        if self.gains[:1] != (0,) or not rising:
+            raise Refused(f"levels.gains must begin with 0 and never fall; they are {', '.join(map(str, gains))}")
         if level_of_gain(gains[-1]) >= 1:
             raise Refused(f"levels.gains hold {gains[-1]} dB, which is the sharp image itself: a level lies below 1")
-        self.gains = tuple(gains)
 
     def levels(self, stages: int) -> list[float]:
         """Level of every stage.

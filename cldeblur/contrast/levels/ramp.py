@@ -3,6 +3,7 @@
 from abc import abstractmethod
 
 from cldeblur.contrast.levels.curve import LevelCurve
+from cldeblur.contrast.values import real
 from cldeblur.errors import Refused
 
 
@@ -22,7 +23,7 @@ class Ramp(LevelCurve):
             Refused: a value lies outside its range.
         """
         super().__init__(match, cap)
-        if not 0 <= top < 1:
+        if not 0 <= real("levels.top", top) < 1:
             raise Refused(f"levels.top must be at least 0 and below 1; it is {top}")
         self.top = top
 

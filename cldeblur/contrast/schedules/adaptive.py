@@ -5,7 +5,8 @@ from bisect import bisect_right
 from statistics import linear_regression
 from typing import Any
 
-from cldeblur.contrast.schedules.schedule import SignalSchedule, whole
+from cldeblur.contrast.schedules.schedule import SignalSchedule
+from cldeblur.contrast.values import real, whole
 from cldeblur.errors import Refused
 
 
@@ -32,15 +33,15 @@ class Adaptive(SignalSchedule):
         Raises:
             Refused: a number lies outside its range, or the stage could never change.
         """
-        self.stages = whole("stages", stages)
-        if not 0 <= change < math.inf:
+        self.stages = whole("schedule.stages", stages)
+        if real("schedule.change", change) < 0:
             raise Refused(f"schedule.change must not be negative; it is {change}")
         if bound is None and change == 0:
             raise Refused("schedule.bound=null and schedule.change=0 never begin a stage; set one of them")
         self.signal = signal
-        self._bound = -math.inf if bound is None else float(bound)
+        self._bound = -math.inf if bound is None else real("schedule.bound", bound)
         self._change = change
-        self._patience = whole("patience", patience, least=2 if change > 0 else 1)
+        self._patience = whole("schedule.patience", patience, least=2 if change > 0 else 1)
         self._beginnings: list[int] = []
         self._values: list[float] = []
 

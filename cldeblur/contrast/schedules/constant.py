@@ -1,6 +1,7 @@
 """One stage all along: the control arm that separates progress from sharpness."""
 
-from cldeblur.contrast.schedules.schedule import Schedule, whole
+from cldeblur.contrast.schedules.schedule import Schedule
+from cldeblur.contrast.values import whole
 from cldeblur.errors import Refused
 
 
@@ -17,8 +18,8 @@ class Constant(Schedule):
         Raises:
             Refused: there is no such stage.
         """
-        self.stages = whole("stages", stages)
-        self._stage = stages - 1 if stage is None else whole("stage", stage, least=0)
+        self.stages = whole("schedule.stages", stages)
+        self._stage = stages - 1 if stage is None else whole("schedule.stage", stage, least=0)
         if self._stage >= stages:
             raise Refused(f"schedule.stage must lie in 0 … {stages - 1}, for schedule.stages={stages}; it is {stage}")
 

@@ -2,7 +2,8 @@
 
 from abc import abstractmethod
 
-from cldeblur.contrast.schedules.schedule import Schedule, whole
+from cldeblur.contrast.schedules.schedule import Schedule
+from cldeblur.contrast.values import whole
 
 
 class ByInterval(Schedule):
@@ -21,9 +22,9 @@ class ByInterval(Schedule):
         Raises:
             Refused: a number lies outside its range.
         """
-        self.stages = whole("stages", stages)
+        self.stages = whole("schedule.stages", stages)
         # Epochs that all stages take together; epoch // interval is the same as epoch * stages // reach.
-        self._reach = max_epochs if interval is None else whole("interval", interval) * stages
+        self._reach = max_epochs if interval is None else whole("schedule.interval", interval) * stages
 
     def stage(self, epoch: int, /) -> int:
         """Stage of an epoch, in 0 … stages - 1."""

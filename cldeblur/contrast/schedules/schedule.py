@@ -3,8 +3,6 @@
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
-from cldeblur.errors import Refused
-
 
 class Schedule(ABC):
     """Maps the epoch to a stage, and nothing else: a resumed run is at the stage it would have been at.
@@ -64,15 +62,3 @@ class SignalSchedule(Schedule):
     @abstractmethod
     def load_state_dict(self, state: dict[str, Any], /) -> None:
         """Go on from what `state_dict` gave."""
-
-
-def whole(key: str, value: int, least: int = 1) -> int:
-    """The value of a key, if it is a whole number that is not too small.
-
-    Raises:
-        Refused: it is not.
-    """
-    # A config file is not typed here, and half an epoch would be noticed only in the middle of the training.
-    if not isinstance(value, int) or value < least:
-        raise Refused(f"schedule.{key} must be a whole number and at least {least}; it is {value}")
-    return value
