@@ -7,7 +7,9 @@ from cldeblur.config.schema import TrainConfig
 from cldeblur.config.targets import build
 from cldeblur.contrast.levels.curve import LevelCurve
 from cldeblur.contrast.levels.scale import matching_note
+from cldeblur.contrast.negatives.blurred import Blurred
 from cldeblur.contrast.negatives.generator import Generator
+from cldeblur.contrast.objectives.objective import Objective
 from cldeblur.contrast.schedules.schedule import Schedule
 from cldeblur.contrast.term import ContrastiveTerm
 from cldeblur.contrast.weighting import ConstantWeight, HeldRatio, Weighting
@@ -39,16 +41,28 @@ class ContrastiveParts:
     def attached(self, config: TrainConfig, steps_an_epoch: int) -> Attachment:
         """The part joined to training steps, with the weight that the config asks for."""
         weighting = make_weighting(config, steps_an_epoch)
-        return Attachment(self.term, weighting, self.schedule, self.levels, config.contrast.diagnosed_batches)
+        contrast = config.contrast
+        return Attachment(
+            self.term,
+            weighting,
+            self.schedule,
+            self.levels,
+            contrast.diagnosed_batches,
+            every_scale=contrast.anchors == "every",
+        )
 
 
 def make_contrastive_parts(config: TrainConfig) -> ContrastiveParts:
     """Features, generator, objective, schedule and level curve, if they fit together."""
     plan = make_negatives_plan(config)
-    _refuse_idle_schedule(config, plan.generator, plan.schedule)
+    objective: Objective = build(
+        "objective", config.objective, config.trust, tap_weights=config.features["tap_weights"]
+    )
+    # An objective that looks at no negatives has the blurred images for its log, and is one run whatever is chosen.
+    generator = plan.generator if "negatives" in objective.needs else Blurred()
+    _refuse_idle_schedule(config, generator, plan.schedule)
     features = build("features", _without(config.features, "tap_weights"), config.trust)
-    objective = build("objective", config.objective, config.trust, tap_weights=config.features["tap_weights"])
-    term = ContrastiveTerm(features, plan.generator, objective)
+    term = ContrastiveTerm(features, generator, objective, masked=config.contrast.mask == "blurred")
     return ContrastiveParts(term, plan.schedule, plan.levels, config.trainer.max_epochs)
 
 
