@@ -2,7 +2,7 @@
 
 import signal
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -12,6 +12,7 @@ from cldeblur.errors import Failed, Refused
 from cldeblur.records import RunRecord
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+INTERRUPTED = 75  # the exit code: EX_TEMPFAIL of sysexits.h
 
 
 class Interrupted(BaseException):
@@ -28,6 +29,24 @@ def interruptible() -> Iterator[None]:
 
     with _handlers(stop):
         yield
+
+
+@contextmanager
+def noted() -> Iterator[list[signal.Signals]]:
+    """Collect SIGTERM, SIGUSR1 and Ctrl-C as they come, for someone who has others to stop first."""
+    asked: list[signal.Signals] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        del frame
+        asked.append(signal.Signals(number))
+
+    with _handlers(note):
+        yield asked
+
+
+def impatient(asked: Sequence[signal.Signals]) -> bool:
+    """Whether Ctrl-C has come twice: stop at once."""
+    return asked.count(signal.SIGINT) > 1
 
 
 @contextmanager

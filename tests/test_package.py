@@ -44,7 +44,8 @@ def run(installed: Path, place: Path, *words: str) -> str:
 
 def test_a_wheel_holds_the_package_and_its_config_files_and_nothing_else(wheel: Path) -> None:
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "cldeblur").rglob("*.py")}
+    folders = ("cldeblur", "hydra_plugins")
+    sources = {path.relative_to(ROOT).as_posix() for folder in folders for path in (ROOT / folder).rglob("*.py")}
     options = {f"cldeblur/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "conf").rglob("*.yaml")}
     assert names == sources | options | {"cldeblur/py.typed"}
     assert wheel.name.startswith(f"cldeblur-{__version__}-py3")

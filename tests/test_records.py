@@ -4,6 +4,7 @@ import json
 import logging
 import math
 import os
+import re
 import subprocess
 import sys
 from dataclasses import asdict, fields
@@ -22,7 +23,19 @@ from cldeblur.config.schema import Run
 from cldeblur.errors import Refused
 from cldeblur.files import write_bytes, write_text
 from cldeblur.launching import Launch, begin, list_outputs, logged
-from cldeblur.records import RECORD_FILE, SCHEMA, RunRecord, now, read_record, to_json
+from cldeblur.records import (
+    RECORD_FILE,
+    SCHEMA,
+    SWEEP_FILE,
+    RunRecord,
+    SweepJob,
+    SweepRecord,
+    duration,
+    now,
+    read_record,
+    read_sweep,
+    to_json,
+)
 
 RUN = Run(root="runs", dir=None, name=None, group=None, tags=["a", "b"], notes="why")
 CONTENT: dict[str, Any] = {"seed": 0, "data": {"root": "x", "crop": 64}, "run": {"root": "runs"}}
@@ -238,3 +251,79 @@ def test_the_time_is_utc_to_the_second() -> None:
     moment = datetime.fromisoformat(now())
     assert moment.tzname() == "UTC"
     assert moment.microsecond == 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(40, "40 s"), (720, "12 min"), (3.5 * 3600, "3.5 h"), (6.2 * 86400, "6.2 days")]
+)
+def test_duration(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+def sweep() -> SweepRecord:
+    """A sweep of two jobs."""
+    jobs = [
+        SweepJob("seed=1-01234567", "0" * 64, ["seed=1"], [0, 2]),
+        SweepJob("seed=2-89abcdef", "1" * 64, ["seed=2"], [1], "failed", "the disk is full", now(), now()),
+    ]
+    return SweepRecord("mine", "train", "running", now(), ["cldeblur"], [], "", ["a"], ["b"], {"torch": "2"}, jobs=jobs)
+
+
+def test_a_sweeps_record_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    record = sweep()
+    record.write(tmp_path)
+    assert read_sweep(tmp_path) == record
+    content = json.loads((tmp_path / SWEEP_FILE).read_text())
+    assert content["schema"] == SCHEMA
+    assert content["jobs"][1]["reason"] == "the disk is full"
+    (tmp_path / SWEEP_FILE).write_text(to_json({**content, "later": 1, "jobs": [{**content["jobs"][0], "later": 2}]}))
+    assert read_sweep(tmp_path).jobs == record.jobs[:1]
+
+
+def test_a_folder_without_a_sweep_is_no_sweep(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match=r"is not a sweep directory: it has no sweep\.json$"):
+        read_sweep(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("id", 1), ("id", None), ("status", "ended"), ("started", 1.5), ("git", "main"), ("git", ["main"])),
+        *(("argv", "train"), ("argv", [1]), ("versions", {"torch": 2}), ("data", {}), ("ended", False)),
+        *(("jobs", {}), ("jobs", [1]), ("jobs", [{}]), ("jobs", None), ("schema", 99)),
+    ],
+)
+def test_a_field_of_a_sweep_has_its_type(field: str, value: Any, tmp_path: Path) -> None:
+    write_text(tmp_path / SWEEP_FILE, to_json({**asdict(sweep()), field: value}))
+    with pytest.raises(Refused, match=re.escape(str(tmp_path / SWEEP_FILE)) + " is (damaged|no record)"):
+        read_sweep(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("numbers", [True]), ("numbers", 1), ("status", "done"), ("reason", 1), ("overrides", None), ("hash", None)],
+)
+def test_a_field_of_a_job_has_its_type(field: str, value: Any, tmp_path: Path) -> None:
+    content = asdict(sweep())
+    content["jobs"][1][field] = value
+    write_text(tmp_path / SWEEP_FILE, to_json(content))
+    with pytest.raises(Refused, match=f"its field '{field}' is {re.escape(repr(value))}$"):
+        read_sweep(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("status", "ended"), ("cost", {"wall_s": "long"}), ("metrics", []), ("progress", {"epochs": 1.5})],
+)
+def test_a_field_of_a_run_has_its_type(field: str, value: Any, launch: Launch) -> None:
+    record = begin(launch, RUN)
+    write_text(launch.directory / RECORD_FILE, to_json({**asdict(record), field: value}))
+    with pytest.raises(Refused, match=f"is damaged: its field '{field}' is"):
+        read_record(launch.directory)
+
+
+def test_a_whole_number_may_stand_for_a_real_one(launch: Launch) -> None:
+    record = begin(launch, RUN)
+    record.cost = {"wall_s": 3, "peak_gpu_mb": None}
+    record.write(launch.directory)
+    assert read_record(launch.directory) == record

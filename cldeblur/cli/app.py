@@ -1,26 +1,18 @@
 """Runs a verb under Hydra, after everything that can be refused has been."""
 
 import argparse
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
-import hydra
 from hydra._internal.utils import get_args_parser
 
 from cldeblur.cli import jobs as tasks
-from cldeblur.cli.table import sweep_table
-from cldeblur.config.folder import conf_folder
-from cldeblur.environment import external_rank
+from cldeblur.cli.sweep import hand_over, run_sweep
 from cldeblur.errors import Refused
-from cldeblur.records import RECORD_FILE
 from cldeblur.sweeps.directories import choose_directory, none_left_empty
 from cldeblur.sweeps.joining import refuse_strangers
-from cldeblur.sweeps.naming import job_folder, quoted
-from cldeblur.sweeps.preflight import Job, fixed_keys, jobs, sweep_words, swept_keys
-
-COPY_OF_HYDRA = "multirun.yaml"
+from cldeblur.sweeps.naming import quoted
+from cldeblur.sweeps.preflight import Job, jobs, sweep_words
 
 
 def run(verb: str, words: Sequence[str]) -> int:
@@ -38,16 +30,16 @@ def run(verb: str, words: Sequence[str]) -> int:
     if verb == "preview" and arguments.multirun:
         raise Refused("preview draws one run at a time: leave out -m, and give every key one value")
     if arguments.hydra_help or arguments.shell_completion:
-        return _hydra(verb, words)
+        return hand_over(verb, words)
     shown = bool(arguments.cfg or arguments.info)
     own = (arguments.config_dir, arguments.config_name)
     overrides = sweep_words(verb, arguments.overrides, *own) if arguments.multirun else arguments.overrides
     found = jobs(verb, overrides, arguments.multirun, *own, complete=not shown)
     if shown:
-        return _hydra(verb, words)
+        return hand_over(verb, words)
     if verb == "preview":
         return _without_directory(verb, words)
-    return _sweep(verb, words, overrides, found) if arguments.multirun else _single(verb, words, found[0])
+    return run_sweep(verb, words, overrides, found) if arguments.multirun else _single(verb, words, found[0])
 
 
 def _options_first(words: Sequence[str]) -> list[str]:
@@ -92,50 +84,5 @@ def _single(verb: str, words: Sequence[str], job: Job) -> int:
 def _without_directory(verb: str, words: Sequence[str]) -> int:
     """One job, as its words are; Hydra works in the directory that they name."""
     tasks.EXIT_CODES.clear()
-    _hydra(verb, words)
+    hand_over(verb, words)
     return max(tasks.EXIT_CODES, default=tasks.FAILED)
-
-
-def _sweep(verb: str, words: Sequence[str], overrides: Sequence[str], found: Sequence[Job]) -> int:
-    """Every job of a sweep, each in its own directory below the sweep's."""
-    run_section = found[0].content["run"]
-    if external_rank() is not None:
-        raise Refused("-m starts its own processes; start it once, not under torchrun or as several tasks of srun")
-    if run_section["dir"] is not None:
-        raise Refused("run.dir names one run's directory; a sweep lives in <run.root>/sweeps/<run.group>")
-    if found[0].content.get("resume") not in (None, "auto"):
-        raise Refused("resume names one run's directory; a sweep goes on with its own runs when it is repeated")
-    experiment = found[0].choices.get("experiment") or "custom"
-    group = run_section["group"] or ("custom" if "experiment" in swept_keys(overrides) else experiment)
-    folder = Path(run_section["root"]) / "sweeps" / group
-    directories = [_job_directory(folder, job, overrides) for job in found]
-    excluded = ",".join(quoted(key) for key in (*fixed_keys(overrides), "run.group"))
-    settings = f"hydra.job.config.override_dirname.exclude_keys=[{excluded}]"
-    with none_left_empty(directories):
-        try:
-            _hydra(verb, [*words, f"run.group={quoted(group)}", settings])
-        finally:
-            (folder / COPY_OF_HYDRA).unlink(missing_ok=True)
-    if not any((directory / RECORD_FILE).is_file() for directory in directories):
-        return tasks.REFUSED
-    table, complete = sweep_table(folder, directories)
-    print(table)
-    return tasks.DONE if complete else tasks.FAILED
-
-
-def _job_directory(folder: Path, job: Job, overrides: Sequence[str]) -> Path:
-    """Where a job of a sweep works."""
-    swept = swept_keys(overrides)
-    differs = ",".join(sorted(word for word in job.overrides if word.partition("=")[0].lstrip("+") in swept))
-    return folder / job_folder(differs, {**job.content, "run": {**job.content["run"], "group": folder.name}})
-
-
-def _hydra(verb: str, words: Sequence[str]) -> int:
-    """Hand over to Hydra, which reads the command line from `sys.argv`."""
-    before = sys.argv
-    sys.argv = [f"cldeblur {verb}", *words]
-    try:
-        hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=verb)(tasks.TASKS[verb])()
-    finally:
-        sys.argv = before
-    return 0

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from cldeblur.cli.verbs import VERBS
+from cldeblur.cli.verbs import READERS, VERBS
 from cldeblur.config.folder import conf_folder, options
 
 EXAMPLES = {
@@ -13,6 +13,7 @@ EXAMPLES = {
         "cldeblur train experiment=quickstart",
         "cldeblur train experiment=gopro_cl_mimo_unet data.root=GOPRO_Large",
         "cldeblur train -m experiment=quickstart negatives=none,blurred,blend seed=1,2,3",
+        "cldeblur train -m sweep=schedule experiment=gopro_cl_mimo_unet data.root=GOPRO_Large",
     ),
     "preview": (
         "cldeblur preview experiment=quickstart",
@@ -44,7 +45,7 @@ class Key(NamedTuple):
 
 def overview() -> str:
     """What `cldeblur --help` prints."""
-    verbs = "\n".join(f"  {name:<10}{meaning}" for name, meaning in VERBS.items())
+    verbs = "\n".join(f"  {name:<10}{meaning}" for name, meaning in (VERBS | READERS).items())
     return (
         "cldeblur trains image-deblurring networks with contrastive learning: in the features of a frozen VGG19 the\n"
         "restored image is pulled to the sharp one and pushed from negatives that get sharper stage by stage.\n\n"
@@ -98,11 +99,11 @@ def _all_keys(primaries: Iterable[Path], chosen: dict[str, str]) -> Iterator[str
     for group, chosen_option in chosen.items():
         if group == "experiment":
             continue
+        # A sweep's keys are no section's: its file stands at the top.
+        before = "" if group == "sweep" else f"{group}."
         said: set[str] = set()
         for option in sorted(options(group), key=lambda name: name != chosen_option):
-            found = [
-                key for key in _keys(conf_folder() / group / f"{option}.yaml", f"{group}.") if key.name not in said
-            ]
+            found = [key for key in _keys(conf_folder() / group / f"{option}.yaml", before) if key.name not in said]
             said |= {key.name for key in found}
             yield from _lines(found, "" if option == chosen_option else f" ({group}={option})")
 

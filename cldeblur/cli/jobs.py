@@ -1,31 +1,35 @@
-"""What Hydra calls for each job. Launchers that work in other processes import these by name."""
+"""What Hydra and launchers call for each job; `python -m cldeblur.cli.jobs` does the one on its standard input."""
 
 import os
 import sys
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from cldeblur.cli.table import ladder_table
 from cldeblur.config.checks import checked
 from cldeblur.config.folder import PACKAGE
-from cldeblur.config.identity import code_fingerprint
+from cldeblur.config.identity import code_fingerprint, config_hash
 from cldeblur.config.loading import resolved
 from cldeblur.config.schema import PreviewConfig, TrainConfig
 from cldeblur.environment import external_rank
 from cldeblur.errors import Failed, Refused
 from cldeblur.launching import Launch
-from cldeblur.stopping import Interrupted
-from cldeblur.sweeps.directories import claim, locked
+from cldeblur.records import SWEEP_FILE, read_sweep
+from cldeblur.stopping import INTERRUPTED, Interrupted, interruptible
+from cldeblur.sweeps.directories import claim, is_locked, locked
 from cldeblur.sweeps.joining import await_first_rank
+from cldeblur.sweeps.launches import launch_of
 from cldeblur.sweeps.naming import register_resolvers
+from cldeblur.sweeps.orders import received
+from cldeblur.sweeps.states import finished, note_refusal
 
-DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 75
+DONE, FAILED, REFUSED = 0, 1, 2
 MOST_NAMED = 5
 EXIT_CODES: list[int] = []
 
@@ -55,24 +59,59 @@ TASKS: dict[str, Callable[[DictConfig], float | None]] = {
 
 
 def _job(verb: str, config: DictConfig) -> float | None:
-    """Run one job that has a directory of its own; see `_ended`."""
-    directory = Path(HydraConfig.get().runtime.output_dir)
+    """Do what Hydra calls for; see `_ended`."""
+    state = HydraConfig.get()
+    return _perform(launch_of(verb, resolved(config), state, Path(state.runtime.output_dir)))
+
+
+def perform(launch: Launch) -> int:
+    """Do a job that a launcher has handed over, in a process of its own; gives its exit code."""
+    EXIT_CODES.clear()
+    try:
+        with interruptible():
+            _perform(launch)
+    except (SystemExit, Interrupted):
+        return INTERRUPTED
+    return max(EXIT_CODES, default=FAILED)
+
+
+def _perform(launch: Launch) -> float | None:
+    """Do one job in its directory; see `_ended`."""
+    first = _first_of_its_kind(launch)
+    if first is not None:
+        print(f"job {launch.sweep and launch.sweep['job']} is the same run as job {first}: {launch.directory}")
+        return None
 
     def work() -> float | None:
-        if verb == "train" and external_rank():
-            return _join(resolved(config), directory)
-        with locked(directory):
-            return _run(verb, resolved(config), directory)
+        if launch.task == "train" and external_rank():
+            return _join(launch.content, launch.directory)
+        if launch.sweep and is_locked(launch.directory):
+            print(f"waiting for another process that works on {launch.directory}")
+        with locked(launch.directory, wait=launch.sweep is not None):
+            return _run(launch)
 
-    return _ended(work, f"go on with resume={directory}")
+    again = "the same command goes on with it" if launch.sweep else f"go on with resume={launch.directory}"
+    return _ended(work, again, launch.directory if launch.sweep else None)
 
 
-def _ended(work: Callable[[], float | None], interrupted: str) -> float | None:
+def _first_of_its_kind(launch: Launch) -> int | None:
+    """The number of the job that does the run of this one, if another does."""
+    folder = launch.directory.parent
+    if launch.sweep is None or not (folder / SWEEP_FILE).is_file():
+        return None
+    for job in read_sweep(folder).jobs:
+        if launch.sweep["job"] in job.numbers[1:] and job.hash == config_hash(launch.content):
+            return job.numbers[0]
+    return None
+
+
+def _ended(work: Callable[[], float | None], interrupted: str, noted: Path | None = None) -> float | None:
     """Do a job's work; its exit code goes into `EXIT_CODES`, so that a failing job stops no other.
 
     Args:
         work: gives a sweeper the job's figure.
         interrupted: what to say to a user who has stopped it.
+        noted: directory of a sweep's job; why it is refused is noted there for the sweep's table.
 
     Raises:
         SystemExit: the user stopped it, and with it whatever launched it.
@@ -83,6 +122,8 @@ def _ended(work: Callable[[], float | None], interrupted: str) -> float | None:
         return result
     except Refused as error:
         print(f"cldeblur: {error}", file=sys.stderr)
+        if noted is not None:
+            note_refusal(noted, str(error))
         EXIT_CODES.append(REFUSED)
     except Exception as error:
         _report(error)
@@ -105,33 +146,17 @@ def _join(content: dict[str, Any], directory: Path) -> float | None:
     return None
 
 
-def _run(verb: str, content: dict[str, Any], directory: Path) -> float | None:
+def _run(launch: Launch) -> float | None:
     """Take up the directory, and work in it unless its run is finished."""
-    state = HydraConfig.get()
-    sweeping = state.mode == RunMode.MULTIRUN
-    config = checked(verb, content)
-    taken = claim(directory, content, resume=sweeping or content.get("resume") is not None)
+    directory, content = launch.directory, launch.content
+    config = checked(launch.task, content)
+    taken = claim(directory, content, resume=launch.sweep is not None or content.get("resume") is not None)
     if taken.earlier is not None:
         _warn_of_other_code(taken.earlier.code)
     if taken.finished:
         print(f"already finished: {directory}")
-        return None
-    launch = Launch(
-        task=verb,
-        directory=directory,
-        content=content,
-        overrides=list(state.overrides.task),
-        argv=sys.argv,
-        experiment=state.runtime.choices.get("experiment"),
-        sweep={
-            "id": str(content["run"]["group"]),
-            "job": state.job.num,
-            "overrides": list(state.overrides.task),
-        }
-        if sweeping
-        else None,
-        earlier=taken.earlier,
-    )
+        return finished(directory)
+    launch = replace(launch, earlier=taken.earlier)
     if isinstance(config, TrainConfig):
         from cldeblur.training.run import train
 
@@ -171,3 +196,12 @@ def _report(error: Exception) -> None:
 
 def _is_interruption(error: BaseException) -> bool:
     return isinstance(error, KeyboardInterrupt | SystemExit | Interrupted)
+
+
+def main() -> int:
+    """Do the job on standard input, and give its exit code."""
+    return perform(received())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

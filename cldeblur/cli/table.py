@@ -4,37 +4,49 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cldeblur.errors import Refused
-from cldeblur.records import read_record
+from cldeblur.records import SweepJob, SweepRecord, read_record
 from cldeblur.study.ladder import Ladder, Version
+from cldeblur.sweeps.plan import Plan
+
+MOST_LINES = 12
 
 
-def sweep_table(folder: Path, directories: Sequence[Path]) -> tuple[str, bool]:
-    """What became of every job of a sweep, and whether all of them are complete."""
-    rows = [(directory.name, *_state(directory)) for directory in directories]
-    width = max(len(name) for name, _, _ in rows)
-    lines = [
-        f"{folder}:",
-        *(f"  {name:<{width}}  {status:<11}  {words}".rstrip() for name, status, words in rows),
-    ]
-    return "\n".join(lines), all(status == "completed" for _, status, _ in rows)
+def sweep_opening(plan: Plan, record: SweepRecord) -> str:
+    """What a sweep says before it begins: how many runs, where, what of it is done, which jobs share a run."""
+    if not plan.runs:
+        return f"sweep in {plan.folder}: its sweeper thinks of the runs as it goes"
+    done = sum(job.status == "completed" for job in record.jobs if job.numbers)
+    runs = f"{len(plan.runs)} run{'s' if len(plan.runs) > 1 else ''}"
+    lines = [f"sweep in {plan.folder}: {runs}, {done or 'none'} of them done already"]
+    for run in plan.runs:
+        jobs = [f"{number} ({words})" for number, words in zip(run.numbers, run.words, strict=True)]
+        if len(jobs) > 1:
+            lines.append(f"  one run: job {' and job '.join(jobs)}")
+    if len(lines) > MOST_LINES:
+        lines[MOST_LINES:] = [f"  and {len(lines) - MOST_LINES} more that are runs of several jobs"]
+    return "\n".join(lines)
 
 
-def _state(directory: Path) -> tuple[str, str]:
-    """Status of a run, and its result or the reason why there is none."""
+def sweep_table(folder: Path, jobs: Sequence[SweepJob]) -> str:
+    """What became of every job of a sweep."""
+    width = max((len(job.directory) for job in jobs), default=0)
+    rows = [f"  {job.directory:<{width}}  {_status(job):<11}  {_words(job, folder)}".rstrip() for job in jobs]
+    return "\n".join([f"{folder}:", *rows])
+
+
+def _status(job: SweepJob) -> str:
+    return "not begun" if job.status == "waiting" else job.status
+
+
+def _words(job: SweepJob, folder: Path) -> str:
+    """Why a job has not been completed, or the best validation of its run."""
+    if job.status == "waiting" or job.reason:
+        return job.reason or ""
     try:
-        record = read_record(directory)
+        best = read_record(folder / job.directory).metrics.get("best")
     except Refused:
-        return "not begun", "it left no record; see its message above"
-    best = record.metrics.get("best")
-    result = f"validation {best['value']:.2f} dB at epoch {best['epoch']:.0f}" if best else ""
-    return (
-        ("died", "its process was killed")
-        if record.status == "running"
-        else (
-            record.status,
-            record.exit_reason or result,
-        )
-    )
+        return ""
+    return f"validation {best['value']:.2f} dB at epoch {best['epoch']:.0f}" if best else ""
 
 
 def ladder_table(ladder: Ladder) -> str:

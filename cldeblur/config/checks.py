@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cldeblur.config.loading import typed
-from cldeblur.config.schema import Contrast, Data, EvaluateConfig, Node, PreviewConfig, TrainConfig, Trainer
+from cldeblur.config.schema import Contrast, Data, EvaluateConfig, Node, PreviewConfig, Search, TrainConfig, Trainer
 from cldeblur.config.targets import chosen
 from cldeblur.errors import Refused
 
@@ -57,6 +57,8 @@ def _training(config: TrainConfig) -> Iterator[str]:
     if chosen(config.negatives):
         yield from _contrast(config.contrast)
         yield from _features(config.features)
+    if config.search is not None:
+        yield from _search(config.search)
 
 
 def _preview(config: PreviewConfig) -> Iterator[str]:
@@ -124,3 +126,11 @@ def _features(features: Node) -> Iterator[str]:
     taps, weights = features.get("taps") or [], features.get("tap_weights") or []
     if len(taps) != len(weights):
         yield f"features.tap_weights must hold one number a tap: {len(weights)} for {len(taps)} taps"
+
+
+def _search(search: Search) -> Iterator[str]:
+    for name in ("trials", "startup"):
+        if getattr(search, name) < 1:
+            yield f"search.{name} must be at least 1; it is {getattr(search, name)}"
+    if not 0 <= search.prune_from <= 1:
+        yield f"search.prune_from is a share between 0 and 1; it is {search.prune_from}"

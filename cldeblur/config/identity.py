@@ -8,7 +8,7 @@ from typing import Any
 
 from cldeblur.config.targets import chosen
 
-WITHOUT_EFFECT = ("run", "logger", "launcher", "resume", "trust", "hydra")
+WITHOUT_EFFECT = ("run", "logger", "launcher", "resume", "trust", "search", "hydra")
 WITHOUT_EFFECT_IN_DATA = ("root", "workers", "pack")
 CONTRASTIVE = ("objective", "contrast", "features", "schedule", "levels")
 NEGATIVES = "cldeblur.contrast.negatives"

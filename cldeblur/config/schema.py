@@ -67,6 +67,15 @@ class Run:
 
 
 @dataclass
+class Search:
+    """How a search (`sweep=search`) goes about it."""
+
+    trials: int
+    startup: int
+    prune_from: float
+
+
+@dataclass
 class TrainConfig:
     """Everything that `cldeblur train` may be told."""
 
@@ -84,11 +93,13 @@ class TrainConfig:
     trainer: Trainer
     logger: Node
     protocol: Node
+    launcher: Node
     run: Run
     resume: str | None
     initial_weights: str | None
     detect: str
     trust: list[str]
+    search: Search | None
 
 
 @dataclass

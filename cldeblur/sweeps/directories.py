@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import platform
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from cldeblur.records import RECORD_FILE, RunRecord, read_record
 from cldeblur.sweeps.naming import new_run_directory
 
 LOCK_FILE = ".lock"
+LONGEST_HOLDER = 300
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ def choose_directory(content: Mapping[str, Any], group: str) -> tuple[Path, str 
     if None not in (run["dir"], resume) and resume not in ("auto", run["dir"]):
         raise Refused(f"run.dir={run['dir']} and resume={resume} name two directories; give one of them")
     if run["dir"] is not None:
-        return Path(run["dir"]), None
+        absent = resume == "auto" and not (Path(run["dir"]) / RECORD_FILE).is_file()
+        return Path(run["dir"]), f"nothing to resume in {run['dir']}: starting afresh" if absent else None
     if resume not in (None, "auto"):
         return Path(resume), None
     fresh = new_run_directory(run["root"], group, content)
@@ -117,43 +120,62 @@ def depends_on_length(content: Mapping[str, Any]) -> bool:
 
 
 @contextmanager
-def locked(directory: Path) -> Iterator[None]:
-    """Hold a run directory against other processes; a killed process lets go of it by itself.
+def locked(directory: Path, wait: bool = False) -> Iterator[None]:
+    """Hold a run's or a sweep's directory against other processes; a killed process lets go of it by itself.
+
+    Args:
+        directory: made if it is missing.
+        wait: until another process lets go of it, instead of being refused.
 
     Raises:
-        Refused: another process is working on the run.
+        Refused: another process is working in it.
     """
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / LOCK_FILE
-    handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+    handle = _opened_and_locked(path, wait)
     try:
-        # A file that its last holder has removed meanwhile can still be locked, and would hold nobody off.
-        if not _lock(handle) or not path.exists() or not os.path.samestat(os.fstat(handle), path.stat()):
-            raise Refused(f"another process is working on {directory}")
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f" (process {os.getpid()} on {platform.node()})".encode(), 0)
+        yield
     finally:
+        path.unlink(missing_ok=True)
         os.close(handle)
 
 
 def is_locked(directory: Path) -> bool:
-    """Whether another process is working on the run."""
+    """Whether another process is working in a run's or a sweep's directory."""
     try:
         handle = os.open(directory / LOCK_FILE, os.O_RDWR)
     except FileNotFoundError:
         return False
     try:
-        return not _lock(handle)
+        # A shared lock, so that two who only look do not take each other for a worker.
+        return not _lock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     finally:
         os.close(handle)
 
 
-def _lock(handle: int) -> bool:
-    """Lock an open file if nobody else has."""
+def _opened_and_locked(path: Path, wait: bool) -> int:
+    """The handle of a lock file that this process holds from now on."""
+    while True:
+        handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+        try:
+            if not _lock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB)):
+                holder = os.pread(handle, LONGEST_HOLDER, 0).decode()
+                raise Refused(f"another process is working on {path.parent}{holder}")
+            # A file that its last holder has removed meanwhile can still be locked, and would hold nobody off.
+            if path.exists() and os.path.samestat(os.fstat(handle), path.stat()):
+                return handle
+        except BaseException:
+            os.close(handle)
+            raise
+        os.close(handle)
+
+
+def _lock(handle: int, operation: int) -> bool:
+    """Lock an open file; False if somebody else has."""
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, operation)
     except BlockingIOError:
         return False
     return True
@@ -178,9 +200,8 @@ def _difference(directory: Path, content: Mapping[str, Any]) -> str:
     except Refused:
         return "its config cannot be read"
     differing = [key for key in sorted({*keys(earlier), *keys(content)}) if _at(earlier, key) != _at(content, key)]
-    leaves = [
-        key for key in differing if not key.startswith(("run", "logger")) and not isinstance(_at(content, key), dict)
-    ]
+    silent = ("run", "logger", "launcher")
+    leaves = [key for key in differing if not key.startswith(silent) and not isinstance(_at(content, key), dict)]
     return f"it differs in {', '.join(leaves[:4])}" if leaves else "its code of identity differs"
 
 

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from cldeblur.config.identity import config_hash
 from cldeblur.config.loading import resolved
+from cldeblur.records import SWEEP_FILE, read_sweep
 
 LONGEST_NAME = 120
 
@@ -41,4 +42,8 @@ def new_run_directory(root: str, group: str, content: Mapping[str, Any]) -> Path
 
 
 def _job_folder_of(differs: str, *, _root_: DictConfig) -> str:
-    return job_folder(differs, resolved(_root_))
+    """A job's folder: the one that the sweep has for runs of its hash, however they were asked for, or a new name."""
+    content = resolved(_root_)
+    folder, identity = Path(content["run"]["root"]) / "sweeps" / str(content["run"]["group"]), config_hash(content)
+    jobs = read_sweep(folder).jobs if (folder / SWEEP_FILE).is_file() else []
+    return next((job.directory for job in jobs if job.hash == identity), job_folder(differs, content))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any, cast
@@ -23,6 +24,7 @@ from cldeblur.config.loading import keys, resolved
 from cldeblur.config.schema import EvaluateConfig, TrainConfig
 from cldeblur.config.typos import did_you_mean, nearest
 from cldeblur.errors import Refused
+from cldeblur.sweeps.axes import refuse_intervals, refuse_repeated, refuse_several, values_of
 from cldeblur.sweeps.explaining import explained
 from cldeblur.sweeps.naming import register_resolvers
 
@@ -35,11 +37,15 @@ OURS = {
 
 
 Choices = dict[str, str | None]
+HYDRAS_CHOICES = ("hydra/launcher", "hydra/sweeper")
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run that a command line asks for: its overrides, its config, and the option chosen in each group."""
+    """One run that a command line asks for: its overrides, its config, and the option chosen in each group.
+
+    Of Hydra's own groups `choices` holds `hydra/launcher` and `hydra/sweeper`.
+    """
 
     overrides: tuple[str, ...]
     content: dict[str, Any]
@@ -72,29 +78,37 @@ def jobs(
     with _hydra(config_folder):
         parsed = _parse(words)
         if not multirun:
-            _refuse_several_values(parsed)
+            refuse_several(parsed)
         name = config_name or verb
         lines = _expand(parsed) if multirun else [parsed]
         checked_lines = [(line, *_names_checked(name, line)) for line in lines]
+        choices = checked_lines[0][-1]
+        if choices["hydra/sweeper"] == "basic":
+            refuse_intervals(parsed)
+        if choices.get("sweep") is not None and not multirun:
+            raise Refused(f"sweep={choices['sweep']} stands for several runs; add -m")
         return [_job(verb, *found) for found in checked_lines] if complete else []
 
 
 def sweep_words(
     verb: str, words: Sequence[str], config_folder: str | None = None, config_name: str | None = None
 ) -> list[str]:
-    """The overrides of a sweep: those that `hydra.sweeper.params` of a config file names, then those typed."""
+    """The overrides of a sweep: those that `hydra.sweeper.params` of a config file names, then those typed.
+
+    What is typed counts where both give the same key.
+
+    Raises:
+        Refused: several values are typed for one key at two places.
+    """
     register_resolvers()
     with _hydra(config_folder):
-        single = [str(item.input_line) for item in _parse(words) if not item.is_sweep_override()]
-        master = _compose(config_name or verb, single, [])
+        parsed = _parse(words)
+        refuse_repeated(parsed)
+        single = [item for item in parsed if not item.is_sweep_override() and (_is_hydras(item) or _is_choice(item))]
+        shared = [str(item.input_line) for item in single]
+        master = _compose(config_name or verb, shared, [*_groups(), *_groups("hydra")])
     in_file = OmegaConf.select(master, "hydra.sweeper.params") or {}
     return [*(f"{key}={value}" for key, value in in_file.items()), *words]
-
-
-def _refuse_several_values(parsed: Sequence[Override]) -> None:
-    for override in parsed:
-        if override.is_sweep_override():
-            raise Refused(f"{override.input_line} gives several values; add -m for a sweep")
 
 
 def swept_keys(words: Sequence[str]) -> set[str]:
@@ -117,6 +131,8 @@ def _hydra(config_folder: str | None) -> Iterator[None]:
         search.prepend("command-line", f"file://{Path(config_folder).resolve()}", SearchPathQuery(provider="schema"))
     version.setbase("1.3")
     GlobalHydra.instance().clear()
+    for remembered in (_offered, _groups):
+        remembered.cache_clear()
     Hydra.create_main_hydra2("cldeblur", search)
     try:
         yield
@@ -136,40 +152,39 @@ def _parse(words: Sequence[str]) -> list[Override]:
         key = override.key_or_group
         if key in OURS:
             raise Refused(f"{key} is cldeblur's own; give {OURS[key]}")
-        if key.startswith("hydra") and override.is_sweep_override():
+        if (key == "sweep" or _is_hydras(override)) and override.is_sweep_override():
             raise Refused(f"{key} cannot take several values")
     return parsed
 
 
 def _expand(parsed: Sequence[Override]) -> list[list[Override]]:
-    """Every combination of the swept values."""
-    axes = [_values(override) for override in parsed]
-    return [_parse(line) for line in product(*axes)]
-
-
-def _values(override: Override) -> list[str]:
-    """The single-value overrides that a swept one stands for; a continuous one stands for its own lower end."""
-    if not override.is_sweep_override():
-        return [str(override.input_line)]
-    key = override.get_key_element()
-    if override.is_interval_sweep():
-        return [f"{key}={cast(Any, override.value()).start}"]
-    return [f"{key}={value}" for value in override.sweep_string_iterator()]
+    """Every combination of the swept values, in the order in which Hydra numbers its jobs; a key's last axis counts."""
+    axes = {override.get_key_element(): values_of(override) for override in parsed}
+    return [_parse(line) for line in product(*axes.values())]
 
 
 def _names_checked(name: str, line: Sequence[Override]) -> tuple[DictConfig, Choices]:
     """Compose one job whose groups, options and keys all exist; also gives the option chosen in each group."""
-    chosen = [str(item.input_line) for item in line if item.key_or_group.startswith("hydra") or _is_choice(item)]
+    choices, known = _offered(
+        name, tuple(str(item.input_line) for item in line if _is_hydras(item) or _is_choice(item))
+    )
+    _refuse_unknown_keys(line, known, choices)
+    return _compose(name, [str(item.input_line) for item in line], known), dict(choices)
+
+
+@cache  # for one command: jobs that differ in values alone, seeds for example, are offered the same
+def _offered(name: str, chosen: tuple[str, ...]) -> tuple[Choices, list[str]]:
+    """The option in each group, and the keys that there are, once options have been chosen."""
     base = _compose(name, chosen, [*_groups(), *_groups("hydra")])
-    choices = {str(key): value for key, value in base.hydra.runtime.choices.items() if "hydra/" not in str(key)}
+    made = {str(key): value for key, value in base.hydra.runtime.choices.items()}
+    choices = {key: value for key, value in made.items() if "hydra/" not in key or key in HYDRAS_CHOICES}
     named, experiment = keys(_container(base)), choices.get("experiment")
     plain = [f"{key}={value}" for key, value in choices.items() if value is not None and key != "experiment"]
     known = named if experiment is None else keys(_container(_compose(name, plain, [])))
     for key in named:
         if key not in known:
             raise Refused(f"no key '{key}' (in experiment={experiment}){did_you_mean(key, known)}")
-    _refuse_unknown_keys(line, known)
-    return _compose(name, [str(item.input_line) for item in line], known), choices
+    return choices, known
 
 
 def _job(verb: str, line: Sequence[Override], composed: DictConfig, choices: Choices) -> Job:
@@ -178,30 +193,38 @@ def _job(verb: str, line: Sequence[Override], composed: DictConfig, choices: Cho
     return Job(tuple(str(item.input_line) for item in line), content, checked(verb, content), choices)
 
 
-def _refuse_unknown_keys(line: Sequence[Override], known: Sequence[str]) -> None:
+def _refuse_unknown_keys(line: Sequence[Override], known: Sequence[str], choices: Choices) -> None:
     """Refuse an override of a key that does not exist, `+` and `~` before it or not."""
     names = [*known, *_groups()]
     for item in line:
         key = item.key_or_group.partition("@")[0]
-        if not key.startswith("hydra") and key not in names:
-            raise Refused(f"no key '{key}'{did_you_mean(key, names) or _elsewhere(key)}")
+        if not _is_hydras(item) and key not in names:
+            raise Refused(f"no key '{key}'{did_you_mean(key, names) or _elsewhere(key, choices)}")
 
 
-def _elsewhere(key: str) -> str:
+def _elsewhere(key: str, choices: Choices) -> str:
     """Which other option of a key's group has it, or has one like it."""
     group = key.partition(".")[0]
     for option in options(group):
         content = cast(DictConfig, OmegaConf.load(conf_folder() / group / f"{option}.yaml"))
         close = nearest(key, keys(_container(content), f"{group}."))
+        if close == key:
+            return f" with {group}={choices[group]}; {group}={option} has it"
         if close is not None:
             return f"; did you mean '{close}'? {group}={option} has it"
     return ""
 
 
+@cache
 def _groups(parent: str = "") -> list[str]:
     """Groups of config files, ours or those below another."""
     found = GlobalHydra.instance().config_loader().list_groups(parent)
     return [f"{parent}/{name}" if parent else name for name in found if name != "hydra"]
+
+
+def _is_hydras(item: Override) -> bool:
+    """Whether an override is of Hydra's own node or groups."""
+    return str(item.key_or_group).startswith("hydra")
 
 
 def _is_choice(item: Override) -> bool:

@@ -20,6 +20,7 @@ from cldeblur.training.data import DeblurData
 from cldeblur.training.interruption import GracefulStop
 from cldeblur.training.module import DeblurModule
 from cldeblur.training.parts import Parts, make_module, make_parts
+from cldeblur.training.pruning import Pruning
 from cldeblur.training.recorder import Recorder
 from cldeblur.training.stage import StageCallback
 from cldeblur.training.trainer import accelerator
@@ -41,7 +42,9 @@ class PreparedRun:
         attachment = self.module.attachment
         stages = StageCallback(attachment) if attachment is not None else None
         recorder = Recorder(self.directory, record, stages, self.config.data.global_batch)
-        return [*([stages] if stages else []), recorder, GracefulStop(self.directory)]
+        search = self.config.search
+        pruning = [Pruning(self.directory, search.startup, search.prune_from)] if search else []
+        return [*([stages] if stages else []), recorder, *pruning, GracefulStop(self.directory)]
 
     def describe_data(self) -> list[dict[str, Any]]:
         """The training and validation data, for the record."""

@@ -1,7 +1,5 @@
 """The callback that writes a run's history: `metrics.csv`, `run.json`, and what loggers are told."""
 
-import csv
-import io
 import logging
 import time
 from pathlib import Path
@@ -10,13 +8,13 @@ import lightning.pytorch as lightning
 import torch
 
 from cldeblur.environment import peak_memory_mb
-from cldeblur.files import write_text
+from cldeblur.history import METRICS_FILE, History, Row
 from cldeblur.records import RunRecord
+from cldeblur.training.forecast import Forecast
 from cldeblur.training.module import DeblurModule
 from cldeblur.training.stage import StageCallback
 
 logger = logging.getLogger(__name__)
-METRICS_FILE = "metrics.csv"
 PLAIN = (
     "epoch",
     "step",
@@ -47,43 +45,6 @@ CONTRASTIVE = (
     "contrast/negative_psnr",
     "contrast/overtaken",
 )
-HOUR = 3600
-Row = dict[str, float | None]
-
-
-class History:
-    """One row an epoch, every column from the first row on; on disk it is always whole."""
-
-    def __init__(self, path: Path, columns: list[str]) -> None:
-        self._path = path
-        self._columns = columns
-        self.rows: list[Row] = read_history(path) if path.is_file() else []
-
-    def forget_from(self, epoch: int) -> None:
-        """Drop rows that a killed run wrote after the checkpoint from which it goes on."""
-        self.rows = [row for row in self.rows if (row["epoch"] or 0) < epoch]
-
-    def append(self, row: Row) -> None:
-        """Add an epoch's row, and write the file anew beside its place."""
-        self.rows.append({column: row.get(column) for column in self._columns})
-        text = io.StringIO()
-        writer = csv.DictWriter(text, fieldnames=self._columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({name: "" if value is None else value for name, value in row.items()} for row in self.rows)
-        write_text(self._path, text.getvalue())
-
-
-def read_history(path: Path) -> list[Row]:
-    """The rows of a `metrics.csv`; None where a cell is blank."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return [{name: _number(value) for name, value in row.items()} for row in csv.DictReader(file)]
-
-
-def _number(cell: str) -> float | None:
-    """A cell's number; whole ones stay whole, so that a file that a resume continues reads as if it had not."""
-    if not cell:
-        return None
-    return int(cell) if cell.isdigit() else float(cell)
 
 
 class Recorder(lightning.Callback):
@@ -109,8 +70,8 @@ class Recorder(lightning.Callback):
         self._validation_seconds = 0.0
         self._batches = 0
         self._rate = 0.0
-        self._estimated = False
-        self._partial = False
+        self._forecast = Forecast()
+        self._began = time.monotonic()
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Take up the history of the run so far."""
@@ -121,7 +82,7 @@ class Recorder(lightning.Callback):
         if self._record is not None:
             self._history = History(self._directory / METRICS_FILE, columns)
             self._history.forget_from(trainer.current_epoch)
-        self._partial = trainer.fit_loop.epoch_loop.batch_progress.current.ready > 0
+        self._forecast.start(trainer)
         self._begin_epoch(trainer)
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -131,6 +92,8 @@ class Recorder(lightning.Callback):
     def on_train_batch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: object) -> None:
         """Count micro-batches."""
         self._batches += 1
+        if self._record is not None:
+            self._expect(self._forecast.after_batch(trainer))
 
     def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Start the validation's clock."""
@@ -160,12 +123,19 @@ class Recorder(lightning.Callback):
             self._history.append(row)
             self._update(self._record, trainer, self._history.rows, training)
             logger.info("%s", _line(row, trainer.max_epochs or 0))
-            self._estimate(trainer, training)
+            self._expect(self._forecast.after_epoch(trainer, training, self._validation_seconds))
 
     def _begin_epoch(self, trainer: lightning.Trainer) -> None:
         # At its end the scheduler has already set the next epoch's.
         self._rate = trainer.optimizers[0].param_groups[0]["lr"]
         self._epoch_began, self._validation_seconds, self._batches = time.monotonic(), 0.0, 0
+
+    def _expect(self, left: float | None) -> None:
+        """Note how long the run will take in all, if that is known anew: whoever waits for a sweep wants to know."""
+        if left is not None and self._record is not None:
+            spent = (self._record.cost.get("wall_s") or 0.0) + time.monotonic() - self._began
+            self._record.cost["expected_s"] = spent + left
+            self._record.write(self._directory)
 
     def _update(self, record: RunRecord, trainer: lightning.Trainer, rows: list[Row], training: float) -> None:
         """Bring the record up to date."""
@@ -189,33 +159,6 @@ class Recorder(lightning.Callback):
         cost["peak_rss_mb"] = peak_memory_mb()
         cost["peak_gpu_mb"] = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else None
         record.write(self._directory)
-
-    def _estimate(self, trainer: lightning.Trainer, training: float) -> None:
-        """After the first epoch that this process has trained whole: how long the rest will take."""
-        partial, self._partial = self._partial, False
-        if self._estimated or partial:
-            return
-        self._estimated = True
-        left = (trainer.max_epochs or 0) - trainer.current_epoch - 1
-        every = trainer.check_val_every_n_epoch or 1
-        seconds = left * training + left / every * self._validation_seconds
-        if left > 0:
-            logger.info(
-                "one epoch took %.1f s: about %s for the %d epochs that are left%s",
-                training,
-                duration(seconds),
-                left,
-                "" if self._validation_seconds else ", and what validation takes",
-            )
-
-
-def duration(seconds: float) -> str:
-    """A time span in words: `40 s`, `12 min`, `3.5 h`, `6.2 days`."""
-    if seconds < 2 * 60:
-        return f"{seconds:.0f} s"
-    if seconds < 2 * HOUR:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / HOUR:.1f} h" if seconds < 48 * HOUR else f"{seconds / HOUR / 24:.1f} days"
 
 
 def _line(row: Row, epochs: int) -> str:

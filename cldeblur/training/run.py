@@ -22,6 +22,7 @@ from cldeblur.stopping import interruptible, recorded
 from cldeblur.training.checkpointing import last_checkpoint
 from cldeblur.training.ending import finish
 from cldeblur.training.prepared import PreparedRun, fit, prepare
+from cldeblur.training.pruning import why_pruned
 from cldeblur.training.trainer import make_trainer
 from cldeblur.training.wandb import RunLogger
 
@@ -62,14 +63,17 @@ def train_rank(directory: Path) -> None:
 
 
 def _work(run: PreparedRun, launch: Launch, record: RunRecord) -> None:
-    """Train, then evaluate the last checkpoint."""
+    """Train, then evaluate the last checkpoint, unless the run is a trial that was not worth it."""
     began = time.monotonic()
     loggers = _loggers(run.config, launch, record)
-    trainer = make_trainer(run.config.trainer, run.directory, run.callbacks(record), list(loggers))
+    callbacks = run.callbacks(record)
+    trainer = make_trainer(run.config.trainer, run.directory, callbacks, list(loggers))
     _describe(run, record, trainer)
     try:
         fit(trainer, run)
-        finish(run, record, loggers, trainer.strategy.root_device)
+        reason = why_pruned(callbacks)
+        if reason is None:
+            finish(run, record, loggers, trainer.strategy.root_device)
     except BaseException:
         _close(loggers, failed=True)
         raise
@@ -78,7 +82,7 @@ def _work(run: PreparedRun, launch: Launch, record: RunRecord) -> None:
         record.cost |= {"wall_s": wall, "device_hours": wall * trainer.world_size / 3600}
     _close(loggers, failed=False)
     record.outputs = list_outputs(run.directory)
-    record.end(run.directory, "completed")
+    record.end(run.directory, "completed" if reason is None else "pruned", reason)
 
 
 def _describe(run: PreparedRun, record: RunRecord, trainer: lightning.Trainer) -> None:
@@ -122,8 +126,6 @@ def _introduction(
         yield from run.parts.contrastive.notes
     if checkpoint is not None:
         yield f"resuming from {checkpoint}"
-    elif run.config.resume == "auto":
-        yield "nothing to resume: starting afresh"
 
 
 def _loggers(config: TrainConfig, launch: Launch, record: RunRecord) -> list[RunLogger]:

@@ -68,6 +68,12 @@ def write_record(config: TrainConfig, launch: Launch) -> RunRecord:
 
 
 @pytest.fixture
+def begun() -> Callable[[TrainConfig, Launch], RunRecord]:
+    """Give `begun(config, launch)`, the record of a run that has begun in its directory."""
+    return write_record
+
+
+@pytest.fixture
 def training(monkeypatch: pytest.MonkeyPatch) -> Callable[[Training | None], list[Launch]]:
     """Put a function in the place of training; gives the list of the jobs that it is called for.
 

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from cldeblur.cli.main import main
+from cldeblur.config.identity import config_hash, method_hash
 from cldeblur.config.schema import TrainConfig
+from cldeblur.environment import DIFF_FILE
 from cldeblur.errors import Failed
 from cldeblur.launching import Launch
 from cldeblur.records import RunRecord, read_record
@@ -17,6 +19,7 @@ from cldeblur.sweeps.directories import locked
 Train = Callable[[TrainConfig, Launch], float | None]
 Training = Callable[..., list[Launch]]
 PHOTOS = ["train", "data=photos"]
+SWEEP = [*PHOTOS, "-m", "hydra/launcher=basic"]
 
 
 class Diverged(Failed):
@@ -26,7 +29,7 @@ class Diverged(Failed):
 def begun(launch: Launch) -> RunRecord:
     """A run that has written its record."""
     moment = "2026-01-01T00:00:00+00:00"
-    hashes = {"hash": "0" * 64, "method_hash": "0" * 64}
+    hashes = {"hash": config_hash(launch.content), "method_hash": method_hash(launch.content)}
     record = RunRecord(
         *(launch.directory.name, "", "train", "running", moment, moment, [], [], "", hashes, {}, {}, {}),
     )
@@ -76,8 +79,8 @@ def test_any_directory_may_be_named(name: str, place: Path, training: Training) 
 def test_hydra_leaves_nothing_of_its_own(place: Path, training: Training) -> None:
     training()
     assert main([*PHOTOS, "run.dir=one"]) == 0
-    assert main([*PHOTOS, "-m", "seed=1,2", "run.group=both"]) == 0
-    assert {Path(name).name for name in files(place)} == {"config.yaml", "run.json"}
+    assert main([*SWEEP, "seed=1,2", "run.group=both"]) == 0
+    assert {Path(name).name for name in files(place)} - {DIFF_FILE} == {"config.yaml", "run.json", "sweep.json"}
 
 
 @pytest.mark.parametrize(
@@ -150,10 +153,10 @@ def test_a_directory_in_use_is_refused(training: Training, place: Path, capfd: p
 
 def test_a_sweep(place: Path, training: Training, capfd: pytest.CaptureFixture[str]) -> None:
     launches = training()
-    words = [*PHOTOS, "-m", "seed=1,2", "negatives=none,blend", "run.group=mine", "trainer.max_epochs=20"]
+    words = [*SWEEP, "seed=1,2", "negatives=none,blend", "run.group=mine", "trainer.max_epochs=20"]
     assert main(words) == 0
     folder = place / "runs" / "sweeps" / "mine"
-    names = sorted(path.name for path in folder.iterdir())
+    names = sorted(path.name for path in folder.iterdir() if path.is_dir())
     assert [name[:-9] for name in names] == [
         f"negatives={negatives},seed={seed}" for negatives in ("blend", "none") for seed in (1, 2)
     ]
@@ -167,18 +170,16 @@ def test_a_sweep(place: Path, training: Training, capfd: pytest.CaptureFixture[s
 
 def test_a_failing_job_stops_no_other(place: Path, training: Training, capfd: pytest.CaptureFixture[str]) -> None:
     launches = training(stops(Diverged("not finite"), seed=1))
-    assert main([*PHOTOS, "-m", "seed=1,2"]) == 1
+    assert main([*SWEEP, "seed=1,2"]) == 1
     assert len(launches) == 2
     rows = capfd.readouterr().out.splitlines()
     assert [row.split()[1:] for row in rows[-2:]] == [["failed", "broken"], ["completed"]]
-    assert len(files(place / "runs/sweeps/custom")) == 2
+    assert len(list(place.glob("runs/sweeps/custom/*/run.json"))) == 2
 
 
 def test_stopping_a_sweep_stops_it(training: Training) -> None:
     launches = training(stops(KeyboardInterrupt()))
-    with pytest.raises(SystemExit) as end:
-        main([*PHOTOS, "-m", "seed=1,2,3"])
-    assert end.value.code == 75
+    assert main([*SWEEP, "seed=1,2,3"]) == 75
     assert len(launches) == 1
 
 
@@ -187,7 +188,7 @@ def test_a_sweep_may_stand_in_a_file(place: Path, training: Training) -> None:
     (place / "mine" / "experiment").mkdir(parents=True)
     text = "# @package _global_\nhydra: {sweeper: {params: {seed: '1,2', negatives: 'none,blurred'}}}\n"
     (place / "mine" / "experiment" / "axes.yaml").write_text(text)
-    assert main([*PHOTOS, "-m", "--config-dir=mine", "experiment=axes"]) == 0
+    assert main([*SWEEP, "--config-dir=mine", "experiment=axes"]) == 0
     assert len(launches) == 4
     assert {launch.directory.parent for launch in launches} == {place / "runs" / "sweeps" / "axes"}
     assert {launch.directory.name[:-9] for launch in launches} == {

@@ -18,7 +18,9 @@ from cldeblur.errors import Refused
 from cldeblur.sweeps.preflight import jobs
 
 FOLDER = conf_folder()
-OPTIONS = sorted((folder.name, name) for folder in FOLDER.iterdir() if folder.is_dir() for name in options(folder.name))
+# A ready sweep is several jobs, and builds nothing of its own; see tests/sweeps/test_ready_sweeps.py.
+FOLDERS = [folder.name for folder in FOLDER.iterdir() if folder.is_dir() and folder.name != "sweep"]
+OPTIONS = sorted((group, name) for group in FOLDERS for name in options(group))
 GROUPS = sorted({group for group, _ in OPTIONS})
 FILES = sorted(FOLDER.rglob("*.yaml"))
 # Keys of a section that go to another class than the section's own.

@@ -65,7 +65,8 @@ def test_two_runs_of_one_second_get_two_directories(content: Content) -> None:
 def test_a_directory_of_the_users_choice_is_taken(content: Content, tmp_path: Path) -> None:
     content["run"]["dir"] = str(tmp_path / "mine")
     assert choose_directory(content, "custom") == (tmp_path / "mine", None)
-    assert choose_directory(resuming(content, "auto"), "custom") == (tmp_path / "mine", None)
+    directory, word = choose_directory(resuming(content, "auto"), "custom")
+    assert (directory, word) == (tmp_path / "mine", f"nothing to resume in {tmp_path / 'mine'}: starting afresh")
     assert choose_directory(resuming(content, str(tmp_path / "mine")), "custom")[0] == tmp_path / "mine"
     with pytest.raises(Refused, match=r"run\.dir=.* and resume=other name two directories"):
         choose_directory(resuming(content, "other"), "custom")

@@ -42,11 +42,22 @@ def test_a_sweep_is_every_combination() -> None:
     assert fixed_keys(words) == ["data.root", "levels.top"]
 
 
-def test_a_continuous_axis_is_checked_at_its_lower_end() -> None:
-    (job,) = jobs("train", [*WORDS, "levels.top=interval(0.1,0.5)"], multirun=True)
-    assert job.content["levels"]["top"] == 0.1
+def test_a_continuous_axis_is_checked_at_both_ends() -> None:
+    words = [*WORDS, "sweep=search"]
+    low, high = jobs("train", [*words, "levels.top=interval(0.1,0.5)"], multirun=True)
+    assert (low.content["levels"]["top"], high.content["levels"]["top"]) == (0.1, 0.5)
+    assert isinstance(low.config, TrainConfig)
+    assert low.config.search is not None
     with pytest.raises(Refused, match=r"did you mean 'levels\.top'"):
-        jobs("train", [*WORDS, "levels.tpo=interval(0.1,0.5)"], multirun=True)
+        jobs("train", [*words, "levels.tpo=interval(0.1,0.5)"], multirun=True)
+    for word in ("trainer.ema=interval(0.9,1.2)", "data.crop=interval(0,64)"):
+        with pytest.raises(Refused, match=word.partition("=")[0]):
+            jobs("train", [*words, word], multirun=True)
+
+
+def test_a_continuous_axis_needs_a_search() -> None:
+    with pytest.raises(Refused, match=r"^levels\.top=interval\(0\.1,0\.5\) is for a search; add sweep=search, or"):
+        jobs("train", [*WORDS, "levels.top=interval(0.1,0.5)"], multirun=True)
 
 
 def test_every_job_of_a_sweep_is_checked() -> None:

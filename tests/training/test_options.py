@@ -56,7 +56,7 @@ def test_every_trainer_and_logger_is_tried() -> None:
     """`auto` and `cpu` here, `ddp` in test_processes.py, `gpu` in test_refusals.py; `wandb` in test_wandb.py."""
     assert set(options("trainer")) == {"auto", "cpu", "ddp", "gpu"}
     assert set(options("logger")) == {"csv", "wandb"}
-    assert set(GROUPS) | {"data", "trainer", "logger", "experiment"} == {
+    assert set(GROUPS) | {"data", "trainer", "logger", "launcher", "experiment", "sweep"} == {
         folder.name for folder in conf_folder().iterdir() if folder.is_dir()
     }
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import torch
 
+from cldeblur.history import METRICS_FILE
 from cldeblur.records import read_record
 from cldeblur.training import ending, prepared
-from cldeblur.training.recorder import METRICS_FILE
 
 RECIPE = ("trainer.max_epochs=4", "backbone.dropout=0.2", "optimizer.scheduler.milestones=[2]")
 BLEND = ("negatives=blend", "schedule.interval=1", "schedule.stages=4", "levels.top=0.5", "contrast.warmup_epochs=1.5")

@@ -16,7 +16,7 @@ from cldeblur.config.loading import read_config
 from cldeblur.evaluation.run import rebuild
 from cldeblur.networks.mimo_unet import MIMOUNet
 from cldeblur.records import read_record
-from cldeblur.training.recorder import CONTRASTIVE, PLAIN, duration
+from cldeblur.training.recorder import CONTRASTIVE, PLAIN
 
 Number = (int, float)
 FIELDS: dict[str, Any] = {
@@ -67,7 +67,14 @@ FIELDS: dict[str, Any] = {
     },
     "metric_defs": {"psnr": str},
     "progress": {"epochs": int, "steps": int, "images_seen": int},
-    "cost": {"wall_s": float, "train_s": float, "val_s": float, "images_per_s": float, "device_hours": float},
+    "cost": {
+        "wall_s": float,
+        "train_s": float,
+        "val_s": float,
+        "images_per_s": float,
+        "device_hours": float,
+        "inference_s": float,
+    },
     "outputs": [{"path": str, "bytes": int, "sha256": str, "kind": str}],
     "notes": str,
 }
@@ -220,10 +227,3 @@ def test_validation_stands_in_for_a_missing_test_split(train: Any, pairs: Path) 
     assert record.metrics["evaluated"]["split"] == "validation"
     assert "test" not in record.metrics
     assert record.metrics["validation"]["folder/psnr"]["mean"] == pytest.approx(record.metrics["best"]["value"])
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(40, "40 s"), (720, "12 min"), (3.5 * 3600, "3.5 h"), (6.2 * 86400, "6.2 days")]
-)
-def test_duration(seconds: float, words: str) -> None:
-    assert duration(seconds) == words
