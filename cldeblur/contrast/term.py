@@ -158,6 +158,10 @@ class ContrastiveTerm:
         """
         images = {"positive": others.positive[None], "negatives": others.negatives, "blurred": others.blurred[None]}
         needed = {name: stack for name, stack in images.items() if name in self.objective.needs}
+        # Often they are the only negatives, and their features need not be computed twice.
+        is_negative = "negatives" in needed and torch.equal(others.negatives[0], others.blurred)
+        if is_negative:
+            needed.pop("blurred", None)
         # Not inference mode, though as fast: an objective may multiply these with the anchor's.
         found = self.features(torch.cat([stack.flatten(0, 1) for stack in needed.values()]))
         counts = [len(stack) for stack in needed.values()]
@@ -166,7 +170,7 @@ class ContrastiveTerm:
         return {
             "positive": [feature[0] for feature in named.get("positive", ())],
             "negatives": named.get("negatives", ()),
-            "blurred": [feature[0] for feature in named.get("blurred", ())],
+            "blurred": [feature[0] for feature in named.get("negatives" if is_negative else "blurred", ())],
         }
 
 
