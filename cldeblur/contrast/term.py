@@ -8,38 +8,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cldeblur.contrast.diagnostics import gradient_norms
+from cldeblur.contrast.diagnosis import Diagnosis, diagnose_scale, joint_diagnosis
 from cldeblur.contrast.features import VGG19
 from cldeblur.contrast.joint import joined
 from cldeblur.contrast.mask import blurred_pixels, shares
 from cldeblur.contrast.memory import memory_told
 from cldeblur.contrast.negatives.generator import Generator
 from cldeblur.contrast.objectives.objective import Objective
-from cldeblur.contrast.objectives.terms import Features, Terms
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """Pull and push of a batch, apart.
-
-    Where coarser outputs are anchors too, images and gradients are joined to (N, D), coarse to fine.
-
-    Attributes:
-        pull: (N, 3, H, W), the part of the gradient that goes through the distances to the positives.
-        push: (N, 3, H, W), the part through the distances to the negatives; both together are the whole
-            gradient.
-        tap_pull: (T, N), norms of the pull at each tap, with respect to the features there.
-        tap_push: (T, N), norms of the push likewise.
-        anchor: (N, 3, H, W), the restored images.
-        positive: (N, 3, H, W), the sharp ones.
-    """
-
-    pull: Tensor
-    push: Tensor
-    tap_pull: Tensor
-    tap_push: Tensor
-    anchor: Tensor
-    positive: Tensor
+from cldeblur.contrast.objectives.terms import Features
 
 
 @dataclass(frozen=True)
@@ -134,7 +110,7 @@ class ContrastiveTerm:
             torch.stack([scale.loss for scale in scales]).sum(0),
             joined([scale.gradient for scale in scales]),
             negatives,
-            _joint_diagnosis(found) if found else None,
+            joint_diagnosis(found) if found else None,
         )
 
     def _measure_scale(self, image: Tensor, others: "_Others", diagnose: bool) -> ContrastResult:
@@ -147,7 +123,7 @@ class ContrastiveTerm:
         terms = self.objective(leaves, **references, shares=counted)
         whole = torch.autograd.grad(terms.loss.sum(), leaves, retain_graph=diagnose)
         (gradient,) = torch.autograd.grad(anchor, image, whole, retain_graph=diagnose)
-        diagnosis = _diagnose(terms, leaves, whole, anchor, image, gradient, others.positive) if diagnose else None
+        diagnosis = diagnose_scale(terms, leaves, whole, anchor, image, gradient, others.positive) if diagnose else None
         return ContrastResult(terms.loss.detach(), gradient, others.negatives, diagnosis)
 
     @torch.no_grad()
@@ -158,19 +134,20 @@ class ContrastiveTerm:
         """
         images = {"positive": others.positive[None], "negatives": others.negatives, "blurred": others.blurred[None]}
         needed = {name: stack for name, stack in images.items() if name in self.objective.needs}
-        # Often they are the only negatives, and their features need not be computed twice.
-        is_negative = "negatives" in needed and torch.equal(others.negatives[0], others.blurred)
-        if is_negative:
-            needed.pop("blurred", None)
+        # What is among the negatives already need not be passed twice.
+        place = others.blurred_negative if {"negatives", "blurred"} <= needed.keys() else None
+        if place is not None:
+            del needed["blurred"]
         # Not inference mode, though as fast: an objective may multiply these with the anchor's.
         found = self.features(torch.cat([stack.flatten(0, 1) for stack in needed.values()]))
         counts = [len(stack) for stack in needed.values()]
         stacks = [feature.unflatten(0, (-1, len(others.positive))).split(counts) for feature in found]
         named: dict[str, Features] = dict(zip(needed, zip(*stacks, strict=True), strict=True))
+        source, at = ("blurred", 0) if place is None else ("negatives", place)
         return {
             "positive": [feature[0] for feature in named.get("positive", ())],
             "negatives": named.get("negatives", ()),
-            "blurred": [feature[0] for feature in named.get("negatives" if is_negative else "blurred", ())],
+            "blurred": [feature[at] for feature in named.get(source, ())],
         }
 
 
@@ -189,6 +166,11 @@ class _Others(NamedTuple):
     blurred: Tensor
     mask: Tensor | None
 
+    @property
+    def blurred_negative(self) -> int | None:
+        """The place of the blurred images among the negatives; None where they are not."""
+        return next((k for k, one in enumerate(self.negatives) if torch.equal(one, self.blurred)), None)
+
     def at_size_of(self, anchor: Tensor) -> "_Others":
         """The same images at the size of anchors (N, 3, h, w)."""
         size = anchor.shape[-2:]
@@ -203,43 +185,3 @@ def _reduced(images: Tensor, size: torch.Size) -> Tensor:
         return images
     reduced = functional.interpolate(images.flatten(0, -4), size=size, mode="bilinear", align_corners=False)
     return reduced.view(*images.shape[:-2], *size)
-
-
-def _diagnose(
-    terms: Terms,
-    leaves: Features,
-    whole: Features,
-    anchor: Features,
-    image: Tensor,
-    gradient: Tensor,
-    positive: Tensor,
-) -> Diagnosis:
-    """Tell the pull from the push: the gradient with the distances to the negatives held, and the rest."""
-    pulls = _pulls(terms, leaves)
-    (pull,) = torch.autograd.grad(anchor, image, pulls)
-    tap_pull = torch.stack([gradient_norms(part) for part in pulls])
-    tap_push = torch.stack([gradient_norms(full - part) for full, part in zip(whole, pulls, strict=True)])
-    return Diagnosis(pull, gradient - pull, tap_pull, tap_push, image.detach(), positive)
-
-
-def _pulls(terms: Terms, leaves: Features) -> Sequence[Tensor]:
-    """The gradient with respect to the features through the distances to the positives alone, at each tap."""
-    # Of an objective that does not look at the positive.
-    if not terms.d_ap.requires_grad:
-        return [torch.zeros_like(leaf) for leaf in leaves]
-    (weights,) = torch.autograd.grad(terms.loss.sum(), terms.d_ap, retain_graph=True)
-    return torch.autograd.grad((weights * terms.d_ap).sum(), leaves)
-
-
-def _joint_diagnosis(scales: Sequence[Diagnosis]) -> Diagnosis:
-    """The diagnosis of all scales together."""
-    tap_pull = torch.stack([scale.tap_pull for scale in scales])
-    tap_push = torch.stack([scale.tap_push for scale in scales])
-    return Diagnosis(
-        joined([scale.pull for scale in scales]),
-        joined([scale.push for scale in scales]),
-        torch.linalg.vector_norm(tap_pull, dim=0),
-        torch.linalg.vector_norm(tap_push, dim=0),
-        joined([scale.anchor for scale in scales]),
-        joined([scale.positive for scale in scales]),
-    )

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cldeblur.contrast.diagnosis import Diagnosis
 from cldeblur.contrast.diagnostics import TINY, alignment, gradient_norms, negative_psnr, overtaken, push_fraction
-from cldeblur.contrast.term import ContrastResult, Diagnosis
+from cldeblur.contrast.term import ContrastResult
 from cldeblur.contrast.weighting import Combined
 from cldeblur.training.meters import EpochMeter
 

@@ -229,9 +229,7 @@ def test_info_nce_pushes_as_it_pulls(
 
 @pytest.mark.parametrize("option", ["info_nce", "margin", "triplet"])
 @given(d_ap=LENGTHS, several=SEVERAL, unit=LENGTHS, scale=st.floats(0.01, 1000))
-def test_units_of_blur(
-    option: str, d_ap: float, several: list[tuple[float, float]], unit: float, scale: float
-) -> None:
+def test_units_of_blur(option: str, d_ap: float, several: list[tuple[float, float]], unit: float, scale: float) -> None:
     objective = made(option)
     larger = distances(scale * d_ap, [(scale * d_an, d_np) for d_an, d_np in several], scale * unit)
     found = objective.tap_losses(distances(d_ap, several, unit)).item()

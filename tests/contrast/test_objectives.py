@@ -160,7 +160,7 @@ REFUSED: dict[str, list[object]] = {
 
 def test_every_key_refuses_what_makes_no_sense(objective_node: dict[str, Any]) -> None:
     keys = [key for key in objective_node if key != "_target_"]
-    for key, wrong in [(key, wrong) for key in keys for wrong in REFUSED[key]]:
+    for key, wrong in [(name, value) for name in keys for value in REFUSED[name]]:
         with pytest.raises(Refused, match=rf"objective\.{key} .*{wrong}"):
             build("objective", {**objective_node, key: wrong}, tap_weights=TAP_WEIGHTS)
 
