@@ -16,7 +16,7 @@ PACKAGE = ROOT / "cldeblur"
 FLOORS = (
     ("errors",),
     ("files",),
-    ("records",),
+    ("records", "history"),
     ("environment",),
     ("config",),
     ("launching", "stopping"),
@@ -35,8 +35,12 @@ LIBRARIES = {
     "omegaconf": {"cli", "sweeps", "config"},
     "optuna": {"sweeps"},
     "submitit": {"sweeps"},
+    "statsmodels": {"study"},
 }
-WITHOUT_TORCH = ("errors", "files", "records", "environment", "config", "launching", "sweeps", "study", "cli")
+WITHOUT_TORCH = (
+    *("errors", "files", "records", "history", "environment"),
+    *("config", "launching", "sweeps", "study", "cli"),
+)
 DISTRIBUTIONS = {"hydra": "hydra-core", "PIL": "pillow", "skimage": "scikit-image"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 

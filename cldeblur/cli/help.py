@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from cldeblur.cli.verbs import VERBS
+from cldeblur.cli.verbs import READERS, VERBS
 from cldeblur.config.folder import conf_folder, options
 
 EXAMPLES = {
@@ -45,7 +45,7 @@ class Key(NamedTuple):
 
 def overview() -> str:
     """What `cldeblur --help` prints."""
-    verbs = "\n".join(f"  {name:<10}{meaning}" for name, meaning in VERBS.items())
+    verbs = "\n".join(f"  {name:<10}{meaning}" for name, meaning in (VERBS | READERS).items())
     return (
         "cldeblur trains image-deblurring networks with contrastive learning: in the features of a frozen VGG19 the\n"
         "restored image is pulled to the sharp one and pushed from negatives that get sharper stage by stage.\n\n"

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from cldeblur import __version__
 from cldeblur.cli.help import overview, verb_help
-from cldeblur.cli.verbs import VERBS
+from cldeblur.cli.reading import reader_help, run_reader
+from cldeblur.cli.verbs import READERS, VERBS
 from cldeblur.config.typos import did_you_mean
 from cldeblur.errors import Refused
 
@@ -39,11 +40,13 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _run(verb: str, words: list[str]) -> int:
-    if verb not in VERBS:
-        raise Refused(f"no verb '{verb}'{did_you_mean(verb, VERBS)}")
+    if verb not in {*VERBS, *READERS}:
+        raise Refused(f"no verb '{verb}'{did_you_mean(verb, {*VERBS, *READERS})}")
     if any(word in ("-h", "--help") for word in words):
-        print(verb_help(verb))
+        print(reader_help(verb) if verb in READERS else verb_help(verb))
         return 0
+    if verb in READERS:
+        return run_reader(verb, words)
     from cldeblur.cli.app import run
 
     return run(verb, words)

@@ -1,6 +1,7 @@
 """Scoring a network on pairs of images."""
 
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,12 +24,14 @@ class ImageResult:
         sequence: the video that the image is part of: its name up to the last `/`, empty where there is none.
         values: a number a metric, of the restored image.
         blurred: the same of the blurred input, which is what a network has to beat.
+        seconds: that the network took for it, from the input on its device to the output in memory.
     """
 
     name: str
     sequence: str
     values: dict[str, float]
     blurred: dict[str, float]
+    seconds: float
 
 
 def evaluate(
@@ -68,12 +71,15 @@ def _score(
 ) -> Iterator[tuple[ImageResult, Tensor]]:
     """The result and the restored image (3,H,W), on the CPU, for each image."""
     for batch in batches:
-        restored = restore(network, batch.blurred.to(device), protocol.padding).cpu()
+        given, began = batch.blurred.to(device), time.perf_counter()
+        # A GPU is waited for when its result is fetched.
+        restored = restore(network, given, protocol.padding).cpu()
+        seconds = (time.perf_counter() - began) / len(batch.names)
         blurred, sharp = batch.blurred.cpu(), batch.sharp.cpu()
         for index, name in enumerate(batch.names):
             values = protocol.score(restored[index], sharp[index])
             of_input = protocol.score(blurred[index], sharp[index])
-            yield ImageResult(name, name.rpartition("/")[0], values, of_input), restored[index]
+            yield ImageResult(name, name.rpartition("/")[0], values, of_input, seconds), restored[index]
 
 
 @contextmanager

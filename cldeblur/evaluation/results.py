@@ -37,10 +37,14 @@ class Scores:
 
 @dataclass(frozen=True)
 class Summary:
-    """An evaluation in short: over all images, and over those of each sequence (in order of name)."""
+    """An evaluation in short: over all images, and over those of each sequence (in order of name).
+
+    `seconds` is the median time that the network took for an image; the first ones, which warm it up, do not move it.
+    """
 
     overall: Scores
     sequences: dict[str, Scores]
+    seconds: float
 
 
 def summarise(results: Sequence[ImageResult]) -> Summary:
@@ -53,7 +57,11 @@ def summarise(results: Sequence[ImageResult]) -> Summary:
         raise ValueError("there are no results to summarise")
     names = sorted({result.sequence for result in results})
     by_sequence = {name: [result for result in results if result.sequence == name] for name in names}
-    return Summary(_scores(results), {name: _scores(members) for name, members in by_sequence.items()})
+    return Summary(
+        _scores(results),
+        {name: _scores(members) for name, members in by_sequence.items()},
+        float(np.median([result.seconds for result in results])),
+    )
 
 
 def _scores(results: Sequence[ImageResult]) -> Scores:

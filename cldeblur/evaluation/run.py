@@ -60,7 +60,7 @@ def evaluate_checkpoint(config: EvaluateConfig, launch: Launch) -> float:
                 record.model = model_record(network, (config.backbone or {}).get("_target_"))
                 record.init = origin(Path(config.checkpoint)) if config.checkpoint is not None else None
                 record.determinism = determinism(config.data.workers)
-                record.cost = {"wall_s": time.monotonic() - began, "peak_rss_mb": peak_memory_mb()}
+                record.cost |= {"wall_s": time.monotonic() - began, "peak_rss_mb": peak_memory_mb()}
                 record.outputs = list_outputs(launch.directory)
             record.end(launch.directory, "completed")
     return summary.overall.restored["psnr"].mean
@@ -138,6 +138,7 @@ def describe(record: RunRecord, protocol: Protocol, name: str, split: Split, sum
     record.metrics["evaluated"] = {"split": split, "data": name, "protocol": protocol.name}
     record.metrics[split] = {key: {**asdict(values), "per_image": per_image} for key, values in found.items()}
     record.metric_defs = protocol.metric_definitions()
+    record.cost["inference_s"] = summary.seconds
 
 
 def model_record(network: nn.Module, target: object) -> dict[str, Any]:

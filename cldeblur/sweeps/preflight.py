@@ -168,7 +168,7 @@ def _names_checked(name: str, line: Sequence[Override]) -> tuple[DictConfig, Cho
     choices, known = _offered(
         name, tuple(str(item.input_line) for item in line if _is_hydras(item) or _is_choice(item))
     )
-    _refuse_unknown_keys(line, known)
+    _refuse_unknown_keys(line, known, choices)
     return _compose(name, [str(item.input_line) for item in line], known), dict(choices)
 
 
@@ -193,21 +193,23 @@ def _job(verb: str, line: Sequence[Override], composed: DictConfig, choices: Cho
     return Job(tuple(str(item.input_line) for item in line), content, checked(verb, content), choices)
 
 
-def _refuse_unknown_keys(line: Sequence[Override], known: Sequence[str]) -> None:
+def _refuse_unknown_keys(line: Sequence[Override], known: Sequence[str], choices: Choices) -> None:
     """Refuse an override of a key that does not exist, `+` and `~` before it or not."""
     names = [*known, *_groups()]
     for item in line:
         key = item.key_or_group.partition("@")[0]
         if not _is_hydras(item) and key not in names:
-            raise Refused(f"no key '{key}'{did_you_mean(key, names) or _elsewhere(key)}")
+            raise Refused(f"no key '{key}'{did_you_mean(key, names) or _elsewhere(key, choices)}")
 
 
-def _elsewhere(key: str) -> str:
+def _elsewhere(key: str, choices: Choices) -> str:
     """Which other option of a key's group has it, or has one like it."""
     group = key.partition(".")[0]
     for option in options(group):
         content = cast(DictConfig, OmegaConf.load(conf_folder() / group / f"{option}.yaml"))
         close = nearest(key, keys(_container(content), f"{group}."))
+        if close == key:
+            return f" with {group}={choices[group]}; {group}={option} has it"
         if close is not None:
             return f"; did you mean '{close}'? {group}={option} has it"
     return ""

@@ -17,10 +17,10 @@ from cldeblur.evaluation.pictures import Cell, contact_sheet, to_picture
 from cldeblur.evaluation.restoration import restore
 from cldeblur.evaluation.results import Summary, summary_table
 from cldeblur.evaluation.run import PICTURES, describe, evaluate_items
+from cldeblur.history import METRICS_FILE
 from cldeblur.records import RunRecord
 from cldeblur.training.checkpointing import BEST, FOLDER, LAST
 from cldeblur.training.prepared import PreparedRun
-from cldeblur.training.recorder import METRICS_FILE
 from cldeblur.training.wandb import RunLogger
 
 if TYPE_CHECKING:

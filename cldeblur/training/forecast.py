@@ -64,10 +64,10 @@ class Forecast:
         self._told_by_epoch = True
         seconds = left * training + left / (trainer.check_val_every_n_epoch or 1) * validation
         logger.info(
-            "one epoch took %.1f s: about %s for the %d epochs that are left%s",
+            "one epoch took %.1f s: about %s for the %s%s",
             training,
             duration(seconds),
-            left,
+            f"{left} epochs that are left" if left > 1 else "last one",
             "" if validation else ", and what validation takes",
         )
         return seconds

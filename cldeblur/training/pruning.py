@@ -7,8 +7,8 @@ from statistics import median
 
 import lightning.pytorch as lightning
 
+from cldeblur.history import METRICS_FILE, Row, read_history
 from cldeblur.records import runs_in
-from cldeblur.training.recorder import METRICS_FILE, Row, read_history
 
 logger = logging.getLogger(__name__)
 MONITOR = "val/psnr"

@@ -9,12 +9,27 @@ import pytest
 
 from cldeblur import __version__
 from cldeblur.cli.main import main
-from cldeblur.cli.verbs import VERBS
+from cldeblur.cli.reading import EXAMPLES
+from cldeblur.cli.verbs import READERS, VERBS
 from cldeblur.config.folder import conf_folder, options
 from cldeblur.config.loading import keys
 from cldeblur.sweeps.preflight import jobs
 
-HEAVY = {"torch", "lightning", "hydra", "omegaconf", "wandb", "kornia", "skimage", "numpy", "torchmetrics", "PIL"}
+HEAVY = {
+    "torch",
+    "scipy",
+    "statsmodels",
+    "matplotlib",
+    "lightning",
+    "hydra",
+    "omegaconf",
+    "wandb",
+    "kornia",
+    "skimage",
+    "numpy",
+    "torchmetrics",
+    "PIL",
+}
 GROUPS = sorted(folder.name for folder in conf_folder().iterdir() if folder.is_dir())
 EVALUATION_GROUPS = ("data", "backbone", "protocol")
 WORDS = {
@@ -41,7 +56,7 @@ def shown(capsys: pytest.CaptureFixture[str]) -> Shown:
 @pytest.mark.parametrize("words", [[], ["--help"], ["-h"], ["help"]])
 def test_overview_lists_the_verbs(words: list[str], shown: Shown) -> None:
     text = shown(*words)
-    assert [verb for verb in VERBS if f"\n  {verb} " not in text] == []
+    assert [verb for verb in (*VERBS, *READERS) if f"\n  {verb} " not in text] == []
 
 
 def test_version(shown: Shown) -> None:
@@ -69,6 +84,19 @@ def test_help_lists_every_key_once(verb: str, shown: Shown) -> None:
     assert len(set(keys_alone)) == len(keys_alone)
 
 
+@pytest.mark.parametrize("verb", READERS)
+def test_help_of_a_verb_that_reads_lists_its_options_and_examples(verb: str, shown: Shown) -> None:
+    text = shown(verb, "--help", "this is not read")
+    assert text.startswith(f"usage: cldeblur {verb} ")
+    assert READERS[verb] in text
+    assert [example for example in EXAMPLES[verb] if f"\n  {example}\n" not in text] == []
+
+
+def test_help_of_compare_names_its_words(shown: Shown) -> None:
+    text = shown("compare", "-h")
+    assert [word for word in ("SWEEP_DIR", "--baseline KEY=VALUE", "--output DIR") if word not in text] == []
+
+
 def test_help_marks_the_default_of_each_group(shown: Shown) -> None:
     text = shown("train", "--help")
     assert "mimo_unet*, mimo_unet_plus" in text
@@ -87,7 +115,16 @@ def test_help_tells_which_option_has_a_key(shown: Shown) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["train", "--help"], ["evaluate", "-h"], ["preview", "-h"], ["--version"], ["trian"]]
+    "words",
+    [
+        ["--help"],
+        ["train", "--help"],
+        ["evaluate", "-h"],
+        ["preview", "-h"],
+        ["compare", "-h"],
+        ["--version"],
+        ["trian"],
+    ],
 )
 def test_help_loads_nothing_heavy(words: list[str]) -> None:
     program = (

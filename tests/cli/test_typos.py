@@ -119,7 +119,11 @@ def test_the_nearest_is_named(words: list[str], meant: str, refused: Refused) ->
 
 
 def test_another_option_that_has_the_key_is_named(refused: Refused) -> None:
-    assert refused("train", "negatives.amount=1").endswith("negatives=unsharp has it")
+    sentence = "no key 'negatives.amount' with negatives=blend; negatives=unsharp has it"
+    assert refused("train", "negatives=blend", "negatives.amount=1") == sentence
+    words = ("train", "-m", "schedule=interval,constant", "schedule.interval=1")
+    assert refused(*words) == "no key 'schedule.interval' with schedule=constant; schedule=interval has it"
+    assert refused("train", "negatives.amoun=1").endswith("did you mean 'negatives.amount'? negatives=unsharp has it")
 
 
 @pytest.mark.parametrize("words", [["nothing.like.it=1"], ["+data.source.nothing_like_it=1"], ["data.pack=x"]])

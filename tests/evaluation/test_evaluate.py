@@ -38,6 +38,7 @@ def test_each_image_is_scored_beside_its_own_sharp_one() -> None:
     for result in results:
         gain = result.values["psnr"] - result.blurred["psnr"]
         assert gain == pytest.approx(6.0206, abs=1e-3)
+        assert result.seconds > 0
     second = batches[0]
     assert results[1].blurred["psnr"] == METRICS["psnr"](second.blurred[1], second.sharp[1])
 

@@ -16,7 +16,8 @@ from cldeblur.evaluation.results import summarise, summary_table, write_results
 def result(name: str, psnr: float, blurred: float = 25.0) -> ImageResult:
     """A result with an SSIM that follows the PSNR."""
     sequence = name.rpartition("/")[0]
-    return ImageResult(name, sequence, {"ssim_3d": psnr / 50, "psnr": psnr}, {"ssim_3d": 0.5, "psnr": blurred})
+    values, of_input = {"ssim_3d": psnr / 50, "psnr": psnr}, {"ssim_3d": 0.5, "psnr": blurred}
+    return ImageResult(name, sequence, values, of_input, seconds=blurred / 100)
 
 
 RESULTS = [result("b/1", 30.0), result("a/1", 26.0), result("a/2", 28.0, 24.0)]
@@ -31,6 +32,7 @@ def test_means_over_all_images_and_over_sequences() -> None:
     assert summary.sequences["a"].restored["psnr"].mean == 27.0
     assert summary.sequences["a"].blurred["psnr"].mean == 24.5
     assert summary.sequences["b"].restored["psnr"].std == 0.0
+    assert summary.seconds == 0.25
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 100)), min_size=1, max_size=12))

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from cldeblur.contrast.levels.scale import gain
 from cldeblur.contrast.negatives.generator import Generator
 from cldeblur.contrast.negatives.snapshot import Snapshot
+from cldeblur.history import METRICS_FILE
 from cldeblur.records import read_record
-from cldeblur.training.recorder import METRICS_FILE
 
 SNAPSHOT = ("negatives=snapshot", "schedule.interval=1", "schedule.stages=4")
 BANK = (

@@ -14,9 +14,9 @@ from optuna.trial import TrialState
 from cldeblur.cli.main import main
 from cldeblur.config.identity import config_hash
 from cldeblur.config.loading import read_config
+from cldeblur.history import Row, read_history
 from cldeblur.records import RunRecord, read_record, runs_in
 from cldeblur.training.pruning import Pruning, lagging, why_pruned
-from cldeblur.training.recorder import Row, read_history
 
 EPOCHS, LONGEST = 5, 20
 COURSE = st.lists(st.one_of(st.none(), st.floats(10, 40)), min_size=EPOCHS, max_size=EPOCHS)

@@ -12,9 +12,9 @@ import torch
 
 from cldeblur.config.folder import options
 from cldeblur.config.loading import read_option
+from cldeblur.history import METRICS_FILE, read_history
 from cldeblur.records import read_record
 from cldeblur.training import ending, prepared
-from cldeblur.training.recorder import METRICS_FILE, read_history
 
 RECIPE = ("trainer.max_epochs=4", "backbone.dropout=0.2", "optimizer.scheduler.milestones=[2]")
 BLEND = ("negatives=blend", "schedule.interval=1", "schedule.stages=4", "levels.top=0.5", "contrast.warmup_epochs=1.5")

@@ -67,7 +67,14 @@ FIELDS: dict[str, Any] = {
     },
     "metric_defs": {"psnr": str},
     "progress": {"epochs": int, "steps": int, "images_seen": int},
-    "cost": {"wall_s": float, "train_s": float, "val_s": float, "images_per_s": float, "device_hours": float},
+    "cost": {
+        "wall_s": float,
+        "train_s": float,
+        "val_s": float,
+        "images_per_s": float,
+        "device_hours": float,
+        "inference_s": float,
+    },
     "outputs": [{"path": str, "bytes": int, "sha256": str, "kind": str}],
     "notes": str,
 }

@@ -20,9 +20,9 @@ from cldeblur.contrast.schedules.interval import EpochInterval
 from cldeblur.contrast.schedules.schedule import Schedule
 from cldeblur.contrast.term import ContrastiveTerm
 from cldeblur.contrast.weighting import ConstantWeight
+from cldeblur.history import METRICS_FILE, read_history
 from cldeblur.training.attachment import Attachment
 from cldeblur.training.observation import GAIN, concluded
-from cldeblur.training.recorder import METRICS_FILE, read_history
 from cldeblur.training.stage import CONCERNS, PATIENCE, StageCallback
 
 # One of two ranks, whose own signal alone would (0.2) or would not (0.7) advance the stage.
