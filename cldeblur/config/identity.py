@@ -15,8 +15,13 @@ NEGATIVES = "cldeblur.contrast.negatives"
 FIXED_NEGATIVES = f"{NEGATIVES}.blurred.Blurred"
 SEVERAL_NEGATIVES = f"{NEGATIVES}.bank.Bank"
 WITHOUT_NEGATIVES = "cldeblur.contrast.objectives.pull.Pull"
-# Generators whose level means the same whether it is matched or raw: one is the scale, the others have no match.
-NEVER_CALIBRATED = tuple(f"{NEGATIVES}.{name}" for name in ("blend.Blend", "unsharp.Unsharp", "snapshot.Snapshot"))
+# A level means the same whether it is matched or raw where it is the scale, and where there is no match; a cap bounds
+# what follows the level.
+WITHOUT_EFFECT_IN_LEVELS = {
+    f"{NEGATIVES}.blend.Blend": ("match",),
+    f"{NEGATIVES}.unsharp.Unsharp": ("match",),
+    f"{NEGATIVES}.snapshot.Snapshot": ("match", "cap"),
+}
 
 
 def canonical(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,8 +39,9 @@ def canonical(config: Mapping[str, Any]) -> dict[str, Any]:
     content |= _plainest(content)
     for key in _unused(content):
         content.pop(key, None)
-    if "levels" in content and content.get("negatives", {}).get("_target_") in NEVER_CALIBRATED:
-        content["levels"] = {key: value for key, value in content["levels"].items() if key != "match"}
+    if "levels" in content:
+        idle = WITHOUT_EFFECT_IN_LEVELS.get(content.get("negatives", {}).get("_target_"), ())
+        content["levels"] = {key: value for key, value in content["levels"].items() if key not in idle}
     if "features" in content:
         weights = content["features"].get("weights")
         # These words are taken before a file of that name is looked for.

@@ -51,9 +51,14 @@ def overtaken(restored: Tensor, sharp: Tensor, negatives: Tensor) -> Tensor:
     return nearer.to(restored.dtype).mean(0)
 
 
+def psnr(images: Tensor, sharp: Tensor) -> Tensor:
+    """PSNR (..., N) of images (..., N, 3, H, W) to sharp (N, 3, H, W), in dB, at most 100."""
+    return -10 * _squared_error(images, sharp).clamp_min(LEAST_ERROR).log10()
+
+
 def negative_psnr(negatives: Tensor, sharp: Tensor) -> Tensor:
     """PSNR of negatives (K, N, 3, H, W) to sharp (N, 3, H, W) in dB, at most 100; the mean over K, (N,)."""
-    return (-10 * _squared_error(negatives, sharp).clamp_min(LEAST_ERROR).log10()).mean(0)
+    return psnr(negatives, sharp).mean(0)
 
 
 def _squared_error(images: Tensor, sharp: Tensor) -> Tensor:

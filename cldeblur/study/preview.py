@@ -100,7 +100,7 @@ def make_ladder(config: PreviewConfig, plan: "NegativesPlan", crops: "Batch", fi
     """Measure every stage's negatives on some crops."""
     side = config.data.crop
     blurred, stages = version(crops.blurred, crops.sharp), _stages(config, plan, crops)
-    foreseen = plan.schedule.foreseen or _is_fixed(plan)
+    foreseen = plan.schedule.foreseen or plan.generator.fixed
     return Ladder(
         _method(config, plan),
         f"the first {len(crops.names)} training crops of {config.data.name}, {side} x {side} pixels, "
@@ -118,16 +118,11 @@ def make_ladder(config: PreviewConfig, plan: "NegativesPlan", crops: "Batch", fi
 
 def _stages(config: PreviewConfig, plan: "NegativesPlan", crops: "Batch") -> list[Stage]:
     """Every stage; a single one where the negatives are the same at all of them."""
-    if _is_fixed(plan):
+    if plan.generator.fixed:
         steps = [(0.0, [range(config.trainer.max_epochs)])]
     else:
         steps = list(zip(plan.ladder, _epochs(config, plan), strict=True))
     return [stage_at(level, epochs, plan.generator, crops.blurred, crops.sharp) for level, epochs in steps]
-
-
-def _is_fixed(plan: "NegativesPlan") -> bool:
-    """Whether the negatives are the same at every stage."""
-    return not plan.generator.uses_level and "network" not in plan.generator.uses
 
 
 def _epochs(config: PreviewConfig, plan: "NegativesPlan") -> list[list[range]]:
@@ -141,7 +136,7 @@ def _method(config: PreviewConfig, plan: "NegativesPlan") -> str:
     """Generator, schedule and level curve, in words."""
     generator, schedule, levels = (type(part).__name__ for part in (plan.generator, plan.schedule, plan.levels))
     epochs = f"{config.trainer.max_epochs} epochs"
-    if _is_fixed(plan):
+    if plan.generator.fixed:
         return f"{generator}, the same negatives for all {epochs}"
     return f"{generator}, {schedule} with {plan.schedule.stages} stages over {epochs}, levels {levels}"
 
@@ -150,11 +145,13 @@ def _notes(plan: "NegativesPlan") -> list[str]:
     """What cannot be shown, or means something else than it seems."""
     from cldeblur.contrast.levels.scale import matching_note
 
-    generator, schedule = (type(part).__name__ for part in (plan.generator, plan.schedule))
+    generator, schedule, cap = type(plan.generator).__name__, type(plan.schedule).__name__, plan.levels.cap
     said = [matching_note(plan.generator, plan.levels.match)]
+    if cap is not None and plan.generator.uses_level:
+        said.append(f"levels.cap={cap}: a level is at most that share of what the restored crops have reached by then")
     if "network" in plan.generator.uses:
         said.append(f"{generator} needs a trained network: its negatives are not drawn")
-    if not plan.schedule.foreseen and not _is_fixed(plan):
+    if not plan.schedule.foreseen and not plan.generator.fixed:
         said.append(f"{schedule} lets the training decide when a stage begins: the epochs are not known")
     return [note for note in said if note]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cldeblur.config.identity import config_hash
+from cldeblur.config.identity import canonical, config_hash
 from cldeblur.config.loading import keys, read_config
 from cldeblur.errors import Refused
 from cldeblur.records import RECORD_FILE, RunRecord, read_record
@@ -112,11 +112,14 @@ def may_continue(directory: Path, record: RunRecord, content: Mapping[str, Any])
 
 
 def depends_on_length(content: Mapping[str, Any]) -> bool:
-    """Whether the course of a run depends on `trainer.max_epochs`: a cosine's does, and equal parts of it as stages."""
+    """Whether the course of a run depends on `trainer.max_epochs`: a cosine's does, and equal parts of it as stages.
+
+    A schedule that the negatives give no effect does not count.
+    """
     scheduler = content["optimizer"].get("scheduler") or {}
     cosine = "Cosine" in str(scheduler.get("_target_"))
-    progressive = content["negatives"].get("_target_") is not None
-    return cosine or (progressive and "interval" in content["schedule"] and content["schedule"]["interval"] is None)
+    schedule = canonical(content).get("schedule", {})
+    return cosine or ("interval" in schedule and schedule["interval"] is None)
 
 
 @contextmanager

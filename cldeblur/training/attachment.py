@@ -9,13 +9,13 @@ from torch import Tensor
 from cldeblur.contrast.diagnostics import gradient_norms
 from cldeblur.contrast.joint import joined, parted
 from cldeblur.contrast.levels.curve import LevelCurve
-from cldeblur.contrast.schedules.schedule import Schedule
+from cldeblur.contrast.schedules.schedule import Schedule, SignalSchedule
 from cldeblur.contrast.term import ContrastiveTerm
 from cldeblur.contrast.weighting import Weighting
 from cldeblur.data.batch import Batch
 from cldeblur.losses.multi_scale import MultiScaleLoss
 from cldeblur.training.meters import EpochMeter, sum_over_ranks
-from cldeblur.training.observation import Observation, note, with_gradient_ratio
+from cldeblur.training.observation import Observation, concluded, note
 from cldeblur.training.step import Step
 
 
@@ -45,22 +45,36 @@ class Attachment:
         self.diagnosed_batches = diagnosed_batches
         self.every_scale = every_scale
         self.stage = 0
+        self.reached = 0.0
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
 
     @property
     def level(self) -> float:
-        """The level of the present stage."""
-        return self.levels.level(self.stage, self.schedule.stages)
+        """The level in use: that of the present stage, or what the cap leaves of it."""
+        return self.term.level
+
+    @property
+    def planned_level(self) -> float:
+        """The level of the present stage; 0, that of blurred images, where the negatives are the same at all."""
+        return 0.0 if self.term.generator.fixed else self.levels.level(self.stage, self.schedule.stages)
 
     def enter(self, epoch: int) -> bool:
-        """Take the stage that the schedule gives `epoch`; says whether it is another one."""
+        """Take the stage that the schedule gives `epoch`, and its level; says whether it is another stage."""
         stage = self.schedule.stage(epoch)
         changed = stage != self.stage
         self.stage = stage
-        self.term.level = self.level
+        planned = self.planned_level
+        self.term.level = self.levels.capped(planned, self.reached) if self.term.generator.uses_level else planned
         return changed
+
+    def observe(self, epoch: int, means: Mapping[str, float | None]) -> None:
+        """Take in what an epoch that has ended has measured, by its logged names; it acts from the next one on."""
+        reached = means.get("contrast/reached")
+        self.reached = self.reached if reached is None else reached
+        if isinstance(self.schedule, SignalSchedule):
+            self.schedule.observe(epoch, means.get(self.schedule.signal))
 
     def step(
         self,
@@ -96,26 +110,37 @@ class Attachment:
             value = (terms.total + weight * result.loss).mean().detach()
             acting = parted(pixel_gradient + combined.gradient, anchors)
             surrogate = _surrogate(outputs, (*gradients[: -len(anchors)], *acting), value)
-        seen = Observation(restored, batch.sharp, weight, pixel_norms, combined, result)
+        seen = Observation(restored, batch.blurred, batch.sharp, weight, pixel_norms, combined, result)
         note(meter, seen, self.term.features.taps)
         return Step(surrogate, terms, result.loss)
 
     def summary(self, means: Mapping[str, float]) -> dict[str, float]:
-        """An epoch's means, with its gradient ratio, stage and level."""
-        return {**with_gradient_ratio(means), "contrast/stage": self.stage, "contrast/level": self.level}
+        """An epoch's means, with what follows from them, its stage and level."""
+        return {**concluded(means), "contrast/stage": self.stage, "contrast/level": self.level}
 
     def finish_step(self) -> None:
         """Take the norms of an optimiser step into the running means, over all ranks."""
         self.weighting.finish_step(sum_over_ranks)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resume needs beside the epoch."""
+        """What a resume needs beside the epoch and `stage_state`."""
         return {"weighting": self.weighting.state_dict(), "stage": self.stage}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from `state`."""
         self.weighting.load_state_dict(state["weighting"])
         self.stage = int(state["stage"])
+
+    def stage_state(self) -> dict[str, Any]:
+        """What stages and levels to come depend on beside the epoch."""
+        schedule = self.schedule.state_dict() if isinstance(self.schedule, SignalSchedule) else {}
+        return {"reached": self.reached, "schedule": schedule}
+
+    def load_stage_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `stage_state` gave."""
+        self.reached = float(state["reached"])
+        if isinstance(self.schedule, SignalSchedule):
+            self.schedule.load_state_dict(state["schedule"])
 
 
 def _surrogate(outputs: tuple[Tensor, ...], gradients: tuple[Tensor, ...], value: Tensor) -> Tensor:

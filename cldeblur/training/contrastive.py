@@ -5,17 +5,24 @@ from itertools import pairwise
 
 from cldeblur.config.schema import TrainConfig
 from cldeblur.config.targets import build
+from cldeblur.config.typos import did_you_mean
 from cldeblur.contrast.levels.curve import LevelCurve
 from cldeblur.contrast.levels.scale import matching_note
 from cldeblur.contrast.negatives.blurred import Blurred
 from cldeblur.contrast.negatives.generator import Generator
 from cldeblur.contrast.objectives.objective import Objective
-from cldeblur.contrast.schedules.schedule import Schedule
+from cldeblur.contrast.schedules.schedule import Schedule, SignalSchedule
 from cldeblur.contrast.term import ContrastiveTerm
 from cldeblur.contrast.weighting import ConstantWeight, HeldRatio, Weighting
 from cldeblur.errors import Refused
 from cldeblur.training.attachment import Attachment
 from cldeblur.training.negatives import make_negatives_plan
+from cldeblur.training.recorder import PLAIN, contrastive_columns
+
+# Columns that say where a run is or how fast, and not how the training goes.
+NO_SIGNALS = ("epoch", "step", "lr", "train/images_per_second", "contrast/stage", "contrast/level")
+# Beginnings of the names of what is measured on the diagnosed batches alone.
+DIAGNOSED = ("contrast/pull", "contrast/push", "contrast/alignment")
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,7 @@ class ContrastiveParts:
         said = [
             self.term.features.note,
             matching_note(generator, self.levels.match),
+            _idle_cap(generator, self.levels),
             _unused_snapshot(generator, self.schedule, self.max_epochs),
         ]
         return [note for note in said if note]
@@ -60,7 +68,8 @@ def make_contrastive_parts(config: TrainConfig) -> ContrastiveParts:
     )
     # An objective that looks at no negatives has the blurred images for its log, and is one run whatever is chosen.
     generator = plan.generator if "negatives" in objective.needs else Blurred()
-    _refuse_idle_schedule(config, generator, plan.schedule)
+    _refuse_standstill(config, generator, plan.schedule)
+    _refuse_unmeasured_signal(config, plan.schedule)
     features = build("features", _without(config.features, "tap_weights"), config.trust)
     term = ContrastiveTerm(features, generator, objective, masked=config.contrast.mask == "blurred")
     return ContrastiveParts(term, plan.schedule, plan.levels, config.trainer.max_epochs)
@@ -75,18 +84,37 @@ def make_weighting(config: TrainConfig, steps_an_epoch: int) -> Weighting:
     return ConstantWeight(contrast.weight or 0.0, warmup, contrast.max_ratio)
 
 
-def _refuse_idle_schedule(config: TrainConfig, generator: Generator, schedule: Schedule) -> None:
-    """Refuse a run that ends before its negatives get sharper."""
-    last = schedule.stage(config.trainer.max_epochs - 1)
-    if generator.uses_level and schedule.stages > 1 and last == 0 and not config.trainer.fast_dev_run:
-        raise Refused(
-            f"the schedule never reaches stage 1 within trainer.max_epochs={config.trainer.max_epochs}: "
-            "shorten schedule.interval, or choose negatives=blurred"
-        )
+def _refuse_standstill(config: TrainConfig, generator: Generator, schedule: Schedule) -> None:
+    """Refuse a run that ends before its negatives have changed."""
+    reason = schedule.standstill(config.trainer.max_epochs)
+    if reason and generator.uses_level and not config.trainer.fast_dev_run:
+        raise Refused(reason)
+
+
+def _refuse_unmeasured_signal(config: TrainConfig, schedule: Schedule) -> None:
+    """Refuse a schedule that looks at what no epoch measures, or not alike on every rank and in every resumed run."""
+    if not isinstance(schedule, SignalSchedule):
+        return
+    signal, columns = str(schedule.signal), [*PLAIN, *contrastive_columns(config.features["taps"])]
+    known = [column for column in columns if column not in NO_SIGNALS]
+    if signal not in known:
+        raise Refused(f"schedule.signal={signal} is no mean in metrics.csv{did_you_mean(signal, known)}")
+    if signal.startswith(DIAGNOSED) and config.contrast.diagnosed_batches == 0:
+        raise Refused(f"schedule.signal={signal} is not measured with contrast.diagnosed_batches=0")
+
+
+def _idle_cap(generator: Generator, levels: LevelCurve) -> str | None:
+    """What to say of negatives that a cap cannot bound; None where there are none, or no cap."""
+    names = {type(part).__name__ for part in generator.parts if "network" in part.uses and not part.uses_level}
+    if levels.cap is None or not names:
+        return None
+    return f"levels.cap has no effect on {', '.join(sorted(names))}: it is as sharp as its network was, at any level"
 
 
 def _unused_snapshot(generator: Generator, schedule: Schedule, max_epochs: int) -> str | None:
-    """What to say of a network that the schedule never brings into use; None where there is none."""
+    """What to say of a network that the schedule surely never brings into use; None where there is none."""
+    if not schedule.foreseen:
+        return None
     stages = [schedule.stage(epoch) for epoch in range(max_epochs)]
     changes = sum(before != after for before, after in pairwise(stages))
     if "network" not in generator.uses or changes > 1:

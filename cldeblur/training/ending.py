@@ -72,6 +72,8 @@ def _shown_stages(attachment: "Attachment") -> range:
 
 
 def _title(attachment: "Attachment", stage: int) -> str:
+    if attachment.term.generator.fixed:
+        return "negative"
     return f"negative, stage {stage}, level {attachment.levels.level(stage, attachment.schedule.stages):.2f}"
 
 

@@ -31,7 +31,7 @@ def make_negatives_plan(config: TrainConfig) -> NegativesPlan:
     """
     plan = NegativesPlan(
         build("negatives", config.negatives, config.trust),
-        build("schedule", config.schedule, config.trust, max_epochs=config.trainer.max_epochs),
+        build("schedule", config.schedule, config.trust, max_epochs=config.trainer.max_epochs, seed=config.seed),
         build("levels", config.levels, config.trust),
     )
     plan.generator.take_levels(plan.ladder, plan.levels.match)

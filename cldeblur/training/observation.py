@@ -7,12 +7,14 @@ import torch
 from torch import Tensor
 
 from cldeblur.contrast.diagnosis import Diagnosis
-from cldeblur.contrast.diagnostics import TINY, alignment, gradient_norms, negative_psnr, overtaken, push_fraction
+from cldeblur.contrast.diagnostics import TINY, alignment, gradient_norms, negative_psnr, overtaken, psnr, push_fraction
+from cldeblur.contrast.levels.scale import level_of_gain
 from cldeblur.contrast.term import ContrastResult
 from cldeblur.contrast.weighting import Combined
 from cldeblur.training.meters import EpochMeter
 
 WEIGHTED_ENERGY, PIXEL_ENERGY = "contrast/weighted_energy", "contrast/pixel_energy"
+GAIN = "contrast/gain"
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class Observation:
 
     Attributes:
         restored: (N,3,H,W).
+        blurred: (N,3,H,W).
         sharp: (N,3,H,W).
         weight: of the contrastive term.
         pixel_norms: (N,), of the pixel gradients.
@@ -29,6 +32,7 @@ class Observation:
     """
 
     restored: Tensor
+    blurred: Tensor
     sharp: Tensor
     weight: float
     pixel_norms: Tensor
@@ -46,17 +50,22 @@ def note(meter: EpochMeter, seen: Observation, taps: Sequence[str]) -> None:
     meter.add(PIXEL_ENERGY, seen.pixel_norms.double().square())
     meter.add_spread("contrast/gradient_ratio", seen.combined.ratios)
     meter.add("contrast/negative_psnr", negative_psnr(result.negatives, seen.sharp))
+    meter.add(GAIN, psnr(seen.restored, seen.sharp) - psnr(seen.blurred, seen.sharp))
     meter.add("contrast/overtaken", overtaken(seen.restored, seen.sharp, result.negatives))
     if result.diagnosis is not None:
         _note_diagnosis(meter, seen, result.diagnosis, taps)
 
 
-def with_gradient_ratio(means: Mapping[str, float]) -> dict[str, float]:
-    """An epoch's means with the gradient ratio of all its images in place of the two energies that it is made of.
+def concluded(means: Mapping[str, float]) -> dict[str, float]:
+    """An epoch's means with what follows from some of them in those ones' place.
 
-    It has none where no step of the epoch was taken.
+    The two energies give the gradient ratio of all images; the mean gain of the restored images over the blurred
+    ones, in dB of PSNR to sharp, gives the level that they have reached, not below 0. There is none of either where
+    no step of the epoch was taken.
     """
-    found = {name: value for name, value in means.items() if name not in (WEIGHTED_ENERGY, PIXEL_ENERGY)}
+    found = {name: value for name, value in means.items() if name not in (WEIGHTED_ENERGY, PIXEL_ENERGY, GAIN)}
+    if GAIN in means:
+        found["contrast/reached"] = max(0.0, level_of_gain(means[GAIN]))
     pixel = means.get(PIXEL_ENERGY, 0.0)
     if pixel > 0:
         found["contrast/gradient_ratio"] = (means[WEIGHTED_ENERGY] / pixel) ** 0.5

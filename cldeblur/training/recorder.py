@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import lightning.pytorch as lightning
@@ -32,6 +33,7 @@ CONTRASTIVE = (
     "train/contrast",
     "contrast/stage",
     "contrast/level",
+    "contrast/reached",
     "contrast/weight",
     "contrast/gradient_ratio",
     "contrast/gradient_ratio_q25",
@@ -47,13 +49,18 @@ CONTRASTIVE = (
 )
 
 
+def contrastive_columns(taps: Sequence[str]) -> list[str]:
+    """Columns of `metrics.csv` that a run with negatives has beside a plain one's."""
+    return [*CONTRASTIVE, *(f"contrast/pull_push/{tap}" for tap in taps)]
+
+
 class Recorder(lightning.Callback):
     """Closes every epoch: one row, one record, one line for whoever watches.
 
     Args:
         directory: the run's own.
         record: filled and rewritten at the end of every epoch; None on ranks that do not write.
-        stages: the callback to tell how many negatives have been overtaken, where there is one.
+        stages: the callback to tell what an epoch has measured, where there is one.
         global_batch: images per optimiser step.
     """
 
@@ -76,9 +83,8 @@ class Recorder(lightning.Callback):
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Take up the history of the run so far."""
         module = _ours(pl_module)
-        taps = () if module.attachment is None else module.attachment.term.features.taps
-        contrastive = [*CONTRASTIVE, *(f"contrast/pull_push/{tap}" for tap in taps)]
-        columns = [*PLAIN, *(contrastive if module.attachment else ())]
+        contrastive = contrastive_columns(module.attachment.term.features.taps) if module.attachment else ()
+        columns = [*PLAIN, *contrastive]
         if self._record is not None:
             self._history = History(self._directory / METRICS_FILE, columns)
             self._history.forget_from(trainer.current_epoch)
@@ -114,7 +120,7 @@ class Recorder(lightning.Callback):
             **_ours(pl_module).epoch_results(),
         }
         if self._stages is not None:
-            self._stages.watch(row.get("contrast/overtaken") or 0.0)
+            self._stages.watch(trainer.current_epoch, row)
         for destination in trainer.loggers:
             destination.log_metrics(
                 {name: value for name, value in row.items() if value is not None}, step=trainer.global_step

@@ -85,7 +85,7 @@ def test_every_schedule_and_level_curve_is_drawn(group: str, place: Path) -> Non
         ([*SMALL[1:], "finished_psnr=-1"], "finished_psnr"),
         ([*SMALL[1:], "finished_psnr=nan"], "finished_psnr"),
         ([*SMALL[1:], "finished_psnr=inf"], "finished_psnr"),
-        ([*SMALL[1:], "schedule.stages=0"], "schedule.stages must be at least 1"),
+        ([*SMALL[1:], "schedule.stages=0"], "schedule.stages must be a whole number and at least 1"),
         ([*SMALL[1:], "levels.top=1"], "levels.top"),
         ([*PHOTOS, "levels=gains", "schedule.stages=4"], "levels.gains holds 5 gains for schedule.stages=4"),
         ([*SMALL[1:], "data.crop=4000"], "data.crop=4000"),

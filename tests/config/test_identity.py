@@ -94,6 +94,14 @@ def test_what_levels_mean_counts_where_they_can_be_matched(option: str, counts: 
     assert config_hash(one) != config_hash(compose(f"negatives={option}", "levels.top=0.2"))
 
 
+@pytest.mark.parametrize(
+    ("option", "counts"), [("blend", True), ("unsharp", True), ("bank", True), ("snapshot", False)]
+)
+def test_a_cap_counts_where_levels_do(option: str, counts: bool, compose: Compose) -> None:
+    one, other = pair(compose, "levels.cap=0.8", chosen=f"negatives={option}")
+    assert (config_hash(one) != config_hash(other)) == counts
+
+
 @pytest.mark.parametrize(("key", "word"), [("features", "features.weights"), ("initial_weights", "initial_weights")])
 def test_weights_count_by_their_content(key: str, word: str, compose: Compose, tmp_path: Path) -> None:
     first, copy, other = (tmp_path / name for name in ("first.pth", "copy.pth", "other.pth"))

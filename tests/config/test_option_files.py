@@ -27,7 +27,7 @@ FILES = sorted(FOLDER.rglob("*.yaml"))
 ELSEWHERE = {"features": {"tap_weights"}, "optimizer": {"scheduler"}}
 # Parameters that the run knows and gives itself.
 GIVEN = {
-    *("tap_weights", "optimizer", "max_epochs", "root", "validation"),
+    *("tap_weights", "optimizer", "max_epochs", "seed", "root", "validation"),
     *("directory", "group", "content", "record"),
 }
 CONTRASTIVE = {"negatives", "schedule", "levels", "objective", "features", "contrast"}

@@ -37,9 +37,21 @@ def generator(request: pytest.FixtureRequest) -> Generator:
 
 
 @pytest.fixture(scope="session", params=options("schedule"))
-def schedule(request: pytest.FixtureRequest) -> Schedule:
-    found: Schedule = build("schedule", request.param, max_epochs=3000)
-    return found
+def make_schedule(request: pytest.FixtureRequest) -> Callable[..., Schedule]:
+    """Give `make_schedule(max_epochs, seed, **values)`; values are taken by those options that have their keys."""
+
+    def make(max_epochs: int = 3000, seed: int = 0, **values: object) -> Schedule:
+        node = {**request.param, **{key: value for key, value in values.items() if key in request.param}}
+        found: Schedule = build("schedule", node, max_epochs=max_epochs, seed=seed)
+        return found
+
+    return make
+
+
+@pytest.fixture
+def schedule(make_schedule: Callable[..., Schedule]) -> Schedule:
+    """A schedule as shipped."""
+    return make_schedule()
 
 
 @pytest.fixture(scope="session", params=options("levels"))

@@ -24,9 +24,12 @@ from cldeblur.contrast.negatives.blend import Blend
 from cldeblur.contrast.negatives.blurred import Blurred
 from cldeblur.contrast.negatives.generator import Generator
 from cldeblur.contrast.negatives.unsharp import Unsharp
+from cldeblur.contrast.schedules.adaptive import Adaptive
 from cldeblur.contrast.schedules.constant import Constant
 from cldeblur.contrast.schedules.interval import EpochInterval
 from cldeblur.contrast.schedules.milestones import Milestones
+from cldeblur.contrast.schedules.random import Random
+from cldeblur.contrast.schedules.reverse import Reverse
 from cldeblur.contrast.schedules.schedule import Schedule
 from cldeblur.data.batch import Batch
 from cldeblur.data.crops import TrainingCrops
@@ -153,6 +156,8 @@ def test_the_crops_are_the_first_that_the_run_trains_on() -> None:
         (Milestones([1, 9], 10), [1, 8, 1]),
         (Constant(1, 3), [0, 10, 0]),
         (There(), [2, 4, 4]),
+        (Reverse(4, 3, 10), [2, 4, 4]),
+        (Random(None, 2, 10, 0), [5, 5]),
     ],
 )
 def test_epochs_of_stages(schedule: Schedule, lengths: list[int]) -> None:
@@ -279,11 +284,21 @@ def test_what_a_network_makes_is_not_drawn() -> None:
 
 
 def test_what_the_training_decides_is_not_told() -> None:
-    ladder = measured(Blend(), Deciding())
+    ladder = measured(Blend(), Adaptive("contrast/push_fraction", 0.5, 0.0, 2, 3))
     assert not ladder.foreseen
     assert opened(ladder, 1).size > 0
     assert all("not known" in line for line in table(ladder)[4:7])
-    assert any(note.startswith("Deciding lets the training decide") for note in ladder.notes)
+    assert ladder.notes == ["Adaptive lets the training decide when a stage begins: the epochs are not known"]
+
+
+@pytest.mark.parametrize(("generator", "told"), [(Blend(), True), (Network(), False), (Blurred(), False)])
+def test_a_cap_is_told_where_levels_count(generator: Generator, told: bool) -> None:
+    schedule = EpochInterval(None, 3, 10)
+    plans = [NegativesPlan(generator, schedule, Linear(0.4, cap=cap)) for cap in (None, 0.8)]
+    chosen = config()
+    crops = first_crops(chosen, make_source(chosen.data, []), 1)
+    without, capped = (make_ladder(chosen, plan, crops, None).notes for plan in plans)
+    assert [note.partition(":")[0] for note in capped if note not in without] == ["levels.cap=0.8"] * told
 
 
 def test_the_table_has_a_row_a_version(blend: Ladder) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from cldeblur.config.folder import options
+from cldeblur.config.loading import read_option
 from cldeblur.errors import Refused
 from cldeblur.records import RECORD_FILE, read_record
 from cldeblur.sweeps.directories import (
@@ -24,6 +26,7 @@ from cldeblur.sweeps.directories import (
     may_continue,
     none_left_empty,
 )
+from cldeblur.sweeps.preflight import jobs
 
 Content = dict[str, Any]
 MakeRun = Callable[..., Path]
@@ -163,6 +166,7 @@ def test_a_run_may_grow_where_nothing_depends_on_its_length(content: Content, ma
     [
         ("a.Blend", 100, {"_target_": "torch.optim.lr_scheduler.MultiStepLR"}, False),
         ("a.Blend", None, {"_target_": "torch.optim.lr_scheduler.MultiStepLR"}, True),
+        ("cldeblur.contrast.negatives.blurred.Blurred", None, None, False),
         (None, None, None, False),
         (None, None, {"_target_": "cldeblur.training.optimization.Cosine"}, True),
         ("a.Blend", 100, {"_target_": "torch.optim.lr_scheduler.CosineAnnealingLR"}, True),
@@ -178,6 +182,14 @@ def test_what_depends_on_the_length(
     directory = make_run(content)
     grown = longer(content, content["trainer"]["max_epochs"] + 1)
     assert may_continue(directory, read_record(directory), grown) != answer
+
+
+@pytest.mark.parametrize("option", options("schedule"))
+def test_schedules_that_depend_on_the_length(option: str) -> None:
+    words = ["data.root=x", "negatives=blend", f"schedule={option}"]
+    assert depends_on_length(jobs("train", words)[0].content) == (option in ("interval", "random", "reverse"))
+    if "interval" in read_option("schedule", option):
+        assert not depends_on_length(jobs("train", [*words, "schedule.interval=9"])[0].content)
 
 
 def test_a_second_process_is_refused_until_the_first_dies(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A small data set, the command in this process and in one of its own, and ways to disturb a training."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -65,6 +66,16 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("pairs")
     write_pairs(root / "train", [f"{number:03d}" for number in range(9)], seed=0)
     write_pairs(root / "test", ["first", "second"], seed=1)
+    return root
+
+
+@pytest.fixture(scope="session")
+def washed(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same sharp images, and washed-out ones instead of blurred: a network gains on them within an epoch."""
+    root = tmp_path_factory.mktemp("washed")
+    shutil.copytree(pairs, root, dirs_exist_ok=True)
+    for path in root.rglob("sharp/*.png"):
+        Image.open(path).point(lambda value: value // 2 + 110).save(path.parents[1] / "blur" / path.name)
     return root
 
 

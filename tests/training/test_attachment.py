@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from itertools import pairwise
-from typing import Any
 
 import pytest
 import torch
@@ -21,7 +20,6 @@ from cldeblur.losses.multi_scale import MultiScaleLoss
 from cldeblur.networks.mimo_unet import MIMOUNet
 from cldeblur.training.attachment import Attachment
 from cldeblur.training.meters import EpochMeter
-from cldeblur.training.stage import PATIENCE, StageCallback
 
 WEIGHT = 0.7
 
@@ -144,37 +142,6 @@ def test_state_goes_on() -> None:
     other.load_state_dict(one.state_dict())
     assert other.state_dict() == one.state_dict()
     assert (other.stage, other.weighting.weight(1)) == (2, one.weighting.weight(1))
-
-
-def test_warning_of_negatives_that_are_too_sharp(caplog: pytest.LogCaptureFixture) -> None:
-    stages = StageCallback(attach(ConstantWeight(WEIGHT, 0, None)))
-    for overtaken in (0.5, 0.5, 0.05, 0.5, 0.5):
-        stages.watch(overtaken)
-    resumed = StageCallback(attach(ConstantWeight(WEIGHT, 0, None)))
-    resumed.load_state_dict(stages.state_dict())
-    assert not caplog.records
-    resumed.watch(0.5)
-    assert "50 % of the negatives" in caplog.text
-
-
-def test_no_warning_at_stage_0(caplog: pytest.LogCaptureFixture) -> None:
-    stages = StageCallback(attach(ConstantWeight(WEIGHT, 0, None), epoch=0))
-    for _ in range(2 * PATIENCE):
-        stages.watch(1.0)
-    assert not caplog.records
-
-
-def test_stage_of_the_epoch_that_a_run_resumes_in(train: Any, seen: list[Any], signal_at: Any, last: Any) -> None:
-    words = ("negatives=blend", "schedule.interval=2", "schedule.stages=2", "trainer.max_epochs=4")
-    signal_at((2, 1))
-    directory = train("run", *words, code=75)
-    content = last(directory)
-    kept = [state for name, state in content["callbacks"].items() if "StageCallback" in name]
-    assert [state["stage"] for state in kept] == [1]
-    assert content["cldeblur_contrast"]["stage"] == 1
-    seen.clear()
-    train("run", *words, "resume=auto")
-    assert [(epoch, stage) for epoch, stage, _ in seen] == [(2, 1)] * 2 + [(3, 1)] * 4
 
 
 def test_meter_means_do_not_depend_on_a_resume() -> None:

@@ -114,7 +114,16 @@ def test_a_schedule_without_change_leaves_it_blurred_and_says_so(train: Any, use
     assert all(blurred for _, blurred in used)
     log = (directory / "log.txt").read_text()
     assert "this schedule changes it 0 times: those negatives stay the blurred images" in log
-    assert "no effect on Snapshot" in log
+    assert "levels.match=psnr has no effect on Snapshot" in log
+
+
+def test_a_cap_leaves_a_snapshot_as_it_is_and_says_so(train: Any) -> None:
+    directory = train("run", *SNAPSHOT, "trainer.max_epochs=3", "levels.cap=0.5", "levels.top=0.3")
+    log = (directory / "log.txt").read_text()
+    assert "levels.cap has no effect on Snapshot" in log
+    assert "holds the level" not in log
+    with (directory / METRICS_FILE).open(newline="") as file:
+        assert [float(row["contrast/level"]) for row in csv.DictReader(file)] == pytest.approx([0, 0.1, 0.2])
 
 
 def test_levels_reach_the_generator(train: Any) -> None:

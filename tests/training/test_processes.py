@@ -22,6 +22,8 @@ BANK = (
     "negatives.generators=[{_target_:cldeblur.contrast.negatives.blend.Blend},"
     "{_target_:cldeblur.contrast.negatives.snapshot.Snapshot}]",
 )
+# The mean over all images lies below the bound in epochs 2 and 3, and again from 5 on.
+ADAPTIVE = ("schedule=adaptive", "schedule.bound=0.715", "schedule.change=0", "schedule.patience=2")
 TWO = ("trainer=ddp", "trainer.accelerator=cpu")
 PATIENCE = 150
 
@@ -76,9 +78,12 @@ def test_killed_and_interrupted_run_ends_like_another(start: Any, tmp_path: Path
 
 
 @pytest.mark.long
-def test_two_ranks_are_as_good_as_one(train: Any, start: Any, tmp_path: Path, weights: Any) -> None:
-    words = ("trainer.max_epochs=8", *BANK, "schedule.stages=3", "data.global_batch=4", "trainer.ema=0.5")
+def test_two_ranks_are_as_good_as_one(train: Any, start: Any, tmp_path: Path, weights: Any, washed: Path) -> None:
+    words = ("trainer.max_epochs=8", *BANK, *ADAPTIVE, "schedule.stages=3", "levels.cap=0.5", "trainer.ema=0.5")
+    words = (*words, "data.global_batch=4", f"data.root={washed}")
     alone, together, stopped = train("alone", *words), tmp_path / "together", tmp_path / "stopped"
+    assert [row["contrast/stage"] for row in rows(alone)] == [0, 0, 0, 0, 1, 1, 1, 2]
+    assert 0 < rows(alone)[-1]["contrast/level"] < 0.5 * 0.37, "what the crops have reached bounds it"
     assert start(*TWO, *words, f"run.dir={together}").wait(PATIENCE) == 0
     process = start(*TWO, *words, f"run.dir={stopped}")
     wait_for_row(stopped, 2, process)

@@ -10,8 +10,29 @@ import torch
 from cldeblur.training import prepared
 
 BLEND = "negatives=blend"
+ADAPTIVE = (BLEND, "schedule=adaptive", "trainer.max_epochs=99")
 REFUSED = {
-    "interval too long": ((BLEND, "schedule.interval=5", "trainer.max_epochs=5"), "never reaches stage 1"),
+    "interval too long": ((BLEND, "schedule.interval=5", "trainer.max_epochs=5"), "never leaves stage 0"),
+    "no time to reverse": (
+        (BLEND, "schedule=reverse", "schedule.interval=5", "trainer.max_epochs=5"),
+        "leaves stage 4",
+    ),
+    "one draw": ((BLEND, "schedule=random", "schedule.interval=5", "trainer.max_epochs=5"), "schedule.interval"),
+    "blurred for ever": ((BLEND, "schedule=constant", "schedule.stage=0"), "schedule.stage=0 keeps the negatives"),
+    "patience": ((BLEND, "schedule=adaptive", "trainer.max_epochs=50"), "schedule.patience=50 leaves no epoch"),
+    "no stages": ((BLEND, "schedule.stages=0"), "schedule.stages must be a whole number and at least 1; it is 0"),
+    "part of a stage": ((BLEND, "schedule.stages=2.5"), "schedule.stages must be a whole number"),
+    "top": ((BLEND, "trainer.max_epochs=9", "levels.top=1"), "levels.top must be at least 0 and below 1"),
+    "cap": ((BLEND, "trainer.max_epochs=9", "levels.cap=1.5"), "levels.cap must be above 0 and at most 1"),
+    "falling": ((BLEND, "trainer.max_epochs=9", "levels=gains", "levels.gains=[0,2,1,3,4]"), "never fall"),
+    "signal": (
+        (*ADAPTIVE, "schedule.signal=contrast/push_fracton"),
+        "schedule.signal=contrast/push_fracton is no mean in metrics.csv; did you mean 'contrast/push_fraction'?",
+    ),
+    "tap of the signal": ((*ADAPTIVE, "schedule.signal=contrast/pull_push/relu2_1"), "'contrast/pull_push/relu1_1'?"),
+    "clock": ((*ADAPTIVE, "schedule.signal=train/images_per_second"), "is no mean in metrics.csv"),
+    "number as a signal": ((*ADAPTIVE, "schedule.signal=5"), "schedule.signal=5 is no mean"),
+    "unmeasured": ((*ADAPTIVE, "contrast.diagnosed_batches=0"), "not measured with contrast.diagnosed_batches=0"),
     "crop": (("data.crop=34",), "data.crop=34 is not a multiple of 4"),
     "gains": ((BLEND, "trainer.max_epochs=9", "levels=gains", "schedule.stages=3"), "levels.gains"),
     "tap weights": ((BLEND, "trainer.max_epochs=9", "features.tap_weights=[1.0,2.0]"), "features.tap_weights"),

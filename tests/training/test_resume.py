@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 import torch
 
-from cldeblur.history import METRICS_FILE
+from cldeblur.config.folder import options
+from cldeblur.config.loading import read_option
+from cldeblur.history import METRICS_FILE, read_history
 from cldeblur.records import read_record
 from cldeblur.training import ending, prepared
 
@@ -23,6 +25,16 @@ RECIPES = {
     "accumulated": (*BLEND, "trainer.accumulate=2", "trainer.validate_every=2"),
     "snapshot": (*BLEND, "negatives=snapshot", "trainer.ema=0.9"),
     "workers": (*BLEND, "data.workers=2", "trainer.ema=0.9"),
+}
+QUICK = {"interval": 2, "stages": 3, "milestones": "[1,3]", "patience": 2, "bound": 0.6, "change": 0}
+NEGATIVES = {
+    "blend": ("negatives=blend",),
+    "snapshot": ("negatives=snapshot",),
+    "both": (
+        "negatives=bank",
+        "negatives.generators=[{_target_:cldeblur.contrast.negatives.blend.Blend},"
+        "{_target_:cldeblur.contrast.negatives.snapshot.Snapshot}]",
+    ),
 }
 # Inside an epoch; at the last batch of one, which waits for its end; in the epoch after that; in the last batch of all.
 PLACES = ((0, 1), (1, 3), (2, 0), (3, 2), (3, 3))
@@ -66,6 +78,48 @@ def test_resumed_from_anywhere(words: tuple[str, ...], train: Any, seen: list[An
     assert len(rows(resumed)) == 4
     assert_equal_runs(straight, resumed, last)
     assert len(read_record(resumed).resumed_from) == len(PLACES)
+
+
+def schedule_words(option: str) -> list[str]:
+    """Overrides with which a schedule changes its stage more than once within six epochs."""
+    taken = read_option("schedule", option)
+    return [f"schedule={option}", *(f"schedule.{key}={value}" for key, value in QUICK.items() if key in taken)]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("option", "negatives"),
+    [*((option, "blend") for option in options("schedule")), ("adaptive", "snapshot"), ("adaptive", "both")],
+)
+def test_every_schedule_resumes_under_a_cap(
+    option: str, negatives: str, train: Any, washed: Path, seen: list[Any], signal_at: Any, last: Any
+) -> None:
+    words = (*schedule_words(option), *NEGATIVES[negatives], "levels.top=0.5", "levels.cap=0.5")
+    words = (*words, f"data.root={washed}", "optimizer.lr=1e-2", "trainer.max_epochs=6", "trainer.validate_every=3")
+    straight = train("straight", *words)
+    expected = seen.copy()
+    seen.clear()
+    # At the end of the epoch after which `adaptive` advances; inside an epoch with one value of its window behind it.
+    signal_at((2, 3), (4, 1))
+    for _ in range(2):
+        resumed = train("resumed", *words, "resume=auto", code=75)
+    train("resumed", *words, "resume=auto")
+    assert seen == expected
+    assert_equal_runs(straight, resumed, last)
+    # The snapshot is as sharp as it is.
+    if negatives != "snapshot":
+        assert_follows_the_cap(read_history(resumed / METRICS_FILE))
+    if option == "adaptive":
+        assert [row["contrast/stage"] for row in rows(resumed)] == ["0", "0", "0", "1", "1", "2"]
+
+
+def assert_follows_the_cap(history: list[dict[str, Any]]) -> None:
+    """Each epoch's level is the stage's, or half of what the epoch before had reached."""
+    reached = 0.0
+    for row in history:
+        assert row["contrast/level"] == min(0.25 * row["contrast/stage"], 0.5 * reached)
+        reached = row["contrast/reached"]
+    assert reached > 0.1
 
 
 def test_prolonged(train: Any, last: Any, seen: list[Any]) -> None:

@@ -1,28 +1,11 @@
 """Levels at equal distances."""
 
-from cldeblur.contrast.levels.curve import LevelCurve
-from cldeblur.errors import Refused
+from cldeblur.contrast.levels.ramp import Ramp
 
 
-class Linear(LevelCurve):
-    """From 0 at the first stage to `top` at the last, in equal steps; 0 where there is one stage."""
+class Linear(Ramp):
+    """Equal steps of the level: gains in dB that grow faster and faster."""
 
-    def __init__(self, top: float = 0.37, match: str = "psnr") -> None:
-        """Take the last level.
-
-        Args:
-            top: level of the last stage, in [0, 1). A finished MIMO-UNet on GoPro stands at about 0.5, and
-                negatives sharper than the network push it the wrong way.
-            match: `psnr` or `raw`.
-
-        Raises:
-            Refused: a value lies outside its range.
-        """
-        super().__init__(match)
-        if not 0 <= top < 1:
-            raise Refused(f"levels.top must be at least 0 and below 1; it is {top}")
-        self.top = top
-
-    def levels(self, stages: int) -> list[float]:
-        """Level of every stage."""
-        return [self.top * stage / max(stages - 1, 1) for stage in range(stages)]
+    def at(self, place: float, /) -> float:
+        """That share of the top."""
+        return self.top * place

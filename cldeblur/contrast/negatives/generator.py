@@ -54,6 +54,11 @@ class Generator(nn.Module, ABC):
             return self.make(blurred, sharp, level).clamp(0, 1)
 
     @property
+    def fixed(self) -> bool:
+        """Whether its negatives are the same at every stage, whatever the level."""
+        return not self.uses_level and "network" not in self.uses
+
+    @property
     def parts(self) -> Sequence["Generator"]:
         """The generators that it joins; itself alone, where it joins none."""
         return [self]

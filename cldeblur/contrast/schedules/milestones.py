@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from cldeblur.contrast.schedules.schedule import Schedule
+from cldeblur.contrast.values import reals
 from cldeblur.errors import Refused
 
 
@@ -15,15 +16,17 @@ class Milestones(Schedule):
         """Take the milestones.
 
         Args:
-            milestones: epochs, counted from 0; above 0 and rising.
+            milestones: whole epochs, counted from 0; above 0 and rising.
             max_epochs: epochs of the whole training.
 
         Raises:
-            Refused: they do not rise, or one is never reached.
+            Refused: they are no whole numbers, do not rise, or one is never reached.
         """
+        reals("schedule.milestones", milestones)
         text = ", ".join(map(str, milestones))
-        if any(later <= earlier for earlier, later in pairwise((0, *milestones))):
-            raise Refused(f"schedule.milestones must be above 0 and rise from each to the next: {text}")
+        fractions = any(milestone != int(milestone) for milestone in milestones)
+        if fractions or any(later <= earlier for earlier, later in pairwise((0, *milestones))):
+            raise Refused(f"schedule.milestones must be whole numbers above 0 and rise from each to the next: {text}")
         if milestones and milestones[-1] >= max_epochs:
             raise Refused(f"schedule.milestones must lie below trainer.max_epochs={max_epochs}: {text}")
         self.milestones = tuple(milestones)
