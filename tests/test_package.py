@@ -52,7 +52,7 @@ def test_a_wheel_holds_the_package_and_its_config_files_and_nothing_else(wheel: 
 
 
 def test_an_installed_package_works_elsewhere(installed: Path, tmp_path: Path) -> None:
-    assert "objective   batch_ratio, bounded_ratio*, ratio" in run(installed, tmp_path, "train", "--help")
+    assert "objective   batch_ratio, bounded_ratio*, curricular" in run(installed, tmp_path, "train", "--help")
     shown = run(installed, tmp_path, "train", "--cfg", "job", "experiment=quickstart")
     assert "_target_: cldeblur.data.photos.Photos" in shown
     assert str(installed) in run(installed, tmp_path, "train", "--info", "searchpath", "experiment=quickstart")

@@ -14,6 +14,8 @@ ACCELERATORS = ("auto", "cpu", "gpu")
 PRECISIONS = (32, "32", "bf16-mixed", "16-mixed")
 LOGGER_MODES = ("auto", "online", "offline")
 FLIPS = ("none", "horizontal", "all")
+ANCHORS = ("full", "every")
+MASKS = ("none", "blurred")
 MOST_PREVIEWED = 16
 SCHEMAS: dict[str, type[TrainConfig] | type[EvaluateConfig]] = {
     "train": TrainConfig,
@@ -112,6 +114,10 @@ def _contrast(contrast: Contrast) -> Iterator[str]:
             yield f"contrast.{name} must not be negative; it is {value}"
     if contrast.max_ratio is not None and contrast.max_ratio <= 0:
         yield f"contrast.max_ratio must be above 0, or null for no bound; it is {contrast.max_ratio}"
+    for name, known in (("anchors", ANCHORS), ("mask", MASKS)):
+        value = getattr(contrast, name)
+        if value not in known:
+            yield f"contrast.{name} must be {' or '.join(known)}, not {value}"
     if contrast.diagnosed_batches < 0:
         yield f"contrast.diagnosed_batches must not be negative; it is {contrast.diagnosed_batches}"
 

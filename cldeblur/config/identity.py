@@ -13,6 +13,8 @@ WITHOUT_EFFECT_IN_DATA = ("root", "workers", "pack")
 CONTRASTIVE = ("objective", "contrast", "features", "schedule", "levels")
 NEGATIVES = "cldeblur.contrast.negatives"
 FIXED_NEGATIVES = f"{NEGATIVES}.blurred.Blurred"
+SEVERAL_NEGATIVES = f"{NEGATIVES}.bank.Bank"
+WITHOUT_NEGATIVES = "cldeblur.contrast.objectives.pull.Pull"
 # A level means the same whether it is matched or raw where it is the scale, and where there is no match; a cap bounds
 # what follows the level.
 WITHOUT_EFFECT_IN_LEVELS = {
@@ -26,13 +28,15 @@ def canonical(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a resolved config that decides the result.
 
     Left out is what names places and words, and what the chosen options do not use: without negatives the whole
-    contrastive part, with fixed negatives the schedule and the levels, with others perhaps what levels mean. Files
-    of weights count by their content.
+    contrastive part, with fixed negatives the schedule and the levels, with others perhaps what levels mean or how
+    several of them combine; an objective that looks at none makes them all one. Files of weights count by their
+    content.
     """
     content = {key: value for key, value in config.items() if key not in WITHOUT_EFFECT}
     if "data" in content:
         data = content["data"]
         content["data"] = {key: data[key] for key in data if key not in WITHOUT_EFFECT_IN_DATA}
+    content |= _plainest(content)
     for key in _unused(content):
         content.pop(key, None)
     if "levels" in content:
@@ -77,6 +81,18 @@ def by_content(weights: object) -> object:
     if isinstance(weights, str) and Path(weights).is_file():
         return f"sha256:{file_hash(Path(weights))}"
     return weights
+
+
+def _plainest(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Sections of the contrastive part as the simplest config would have them that does the same."""
+    negatives, objective = content.get("negatives"), content.get("objective")
+    if negatives is None or objective is None or not chosen(negatives):
+        return {}
+    if objective.get("_target_") == WITHOUT_NEGATIVES:
+        return {"negatives": {"_target_": FIXED_NEGATIVES}}
+    if negatives["_target_"].startswith(f"{NEGATIVES}.") and negatives["_target_"] != SEVERAL_NEGATIVES:
+        return {"objective": {key: value for key, value in objective.items() if key != "combine"}}
+    return {}
 
 
 def _unused(content: Mapping[str, Any]) -> tuple[str, ...]:

@@ -26,12 +26,14 @@ class Data:
 
 @dataclass
 class Contrast:
-    """How strongly the contrastive term acts."""
+    """How strongly the contrastive term acts, and on what."""
 
     gradient_ratio: float | None
     weight: float | None
     warmup_epochs: float
     max_ratio: float | None
+    anchors: str
+    mask: str
     diagnosed_batches: int
 
 

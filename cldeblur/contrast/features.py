@@ -21,6 +21,7 @@ class VGG19(nn.Module):
     precision.
 
     Attributes:
+        least_side: pixels that an image must have a side to reach the deepest tap.
         taps: names of the activations it gives, in the order in which it gives them.
         note: what the user must know of the weights; None where there is nothing.
         description: for the record: `weights`, `sha256`, `mean`, `std`, `note`.
@@ -61,6 +62,7 @@ class VGG19(nn.Module):
             "note": found.note,
         }
         self.layers = _layers(taps, found)
+        self.least_side = 2 ** sum(isinstance(layer, nn.MaxPool2d) for layer in self.layers)
         self.register_buffer("mean", torch.tensor(found.mean).view(3, 1, 1))
         self.register_buffer("std", torch.tensor(found.std).view(3, 1, 1))
         self.requires_grad_(False)

@@ -1,35 +1,21 @@
 """The contrastive term: from restored images to their gradient, in one pass through the features."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from cldeblur.contrast.diagnostics import gradient_norms
+from cldeblur.contrast.diagnosis import Diagnosis, diagnose_scale, joint_diagnosis
 from cldeblur.contrast.features import VGG19
+from cldeblur.contrast.joint import joined
+from cldeblur.contrast.mask import blurred_pixels, shares
 from cldeblur.contrast.memory import memory_told
 from cldeblur.contrast.negatives.generator import Generator
 from cldeblur.contrast.objectives.objective import Objective
-from cldeblur.contrast.objectives.terms import Features, Terms
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """Pull and push of a batch, apart.
-
-    Attributes:
-        pull: (N, 3, H, W), the part of the gradient that goes through the distances to the positives.
-        push: (N, 3, H, W), the part through the distances to the negatives; both together are the whole
-            gradient.
-        tap_pull: (T, N), norms of the pull at each tap, with respect to the features there.
-        tap_push: (T, N), norms of the push likewise.
-    """
-
-    pull: Tensor
-    push: Tensor
-    tap_pull: Tensor
-    tap_push: Tensor
+from cldeblur.contrast.objectives.terms import Features
 
 
 @dataclass(frozen=True)
@@ -39,8 +25,8 @@ class ContrastResult:
     Attributes:
         loss: (N,), one number an image.
         gradient: (N, 3, H, W), of the sum of `loss` with respect to the restored images: per image, without
-            1/N.
-        negatives: (K, N, 3, H, W) in [0, 1], as they were used.
+            1/N. Where coarser outputs are anchors too, (N, D): theirs and this, joined coarse to fine.
+        negatives: (K, N, 3, H, W) in [0, 1], as they were used at full size.
         diagnosis: pull and push apart, where asked for.
     """
 
@@ -62,14 +48,23 @@ class ContrastiveTerm:
         generator: makes the negatives.
         objective: turns feature distances into losses.
         level: of the negatives, in [0, 1); set anew at each stage.
+        masked: whether only blurred pixels count (`cldeblur.contrast.mask`).
     """
 
-    def __init__(self, features: VGG19, generator: Generator, objective: Objective, level: float = 0.0) -> None:
+    def __init__(
+        self,
+        features: VGG19,
+        generator: Generator,
+        objective: Objective,
+        level: float = 0.0,
+        masked: bool = False,
+    ) -> None:
         """Put the parts together."""
         self.features = features
         self.generator = generator
         self.objective = objective
         self.level = level
+        self.masked = masked
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
@@ -80,7 +75,14 @@ class ContrastiveTerm:
             part.to(device)
         return self
 
-    def measure(self, restored: Tensor, blurred: Tensor, sharp: Tensor, diagnose: bool = False) -> ContrastResult:
+    def measure(
+        self,
+        restored: Tensor,
+        blurred: Tensor,
+        sharp: Tensor,
+        diagnose: bool = False,
+        coarser: Sequence[Tensor] = (),
+    ) -> ContrastResult:
         """Loss of each image and its gradient with respect to the restored image.
 
         Args:
@@ -88,6 +90,8 @@ class ContrastiveTerm:
             blurred: (N, 3, H, W) in [0, 1].
             sharp: (N, 3, H, W) in [0, 1].
             diagnose: whether to tell pull from push, at the price of one more backward through the features.
+            coarser: further anchors (N, 3, h, w), coarse to fine; each is compared with the same images at its
+                own size, and the losses are summed.
 
         Raises:
             Failed: memory is too small for so many negatives; says how much they need.
@@ -95,34 +99,89 @@ class ContrastiveTerm:
         told = memory_told(self.features, self.generator.count, restored)
         with told, torch.autocast(restored.device.type, enabled=False):
             negatives = self.generator(blurred, sharp, self.level)
-            references = self._references(sharp, negatives)
-            image = restored.detach().requires_grad_()
-            anchor = self.features(image)
-            # The leaves keep the objective's gradient apart: pull and push are told apart there, at each tap.
-            leaves = [feature.detach().requires_grad_() for feature in anchor]
-            terms = self.objective(leaves, *references)
-            whole = torch.autograd.grad(terms.loss.sum(), leaves, retain_graph=diagnose)
-            (gradient,) = torch.autograd.grad(anchor, image, whole, retain_graph=diagnose)
-            diagnosis = _diagnose(terms, leaves, whole, anchor, image, gradient) if diagnose else None
-        return ContrastResult(terms.loss.detach(), gradient, negatives, diagnosis)
+            mask = blurred_pixels(blurred, sharp) if self.masked else None
+            others = _Others(sharp, negatives, blurred, mask)
+            scales = [
+                self._measure_scale(image.detach().requires_grad_(), others.at_size_of(image), diagnose)
+                for image in (*coarser, restored)
+            ]
+        found = [scale.diagnosis for scale in scales if scale.diagnosis is not None]
+        return ContrastResult(
+            torch.stack([scale.loss for scale in scales]).sum(0),
+            joined([scale.gradient for scale in scales]),
+            negatives,
+            joint_diagnosis(found) if found else None,
+        )
+
+    def _measure_scale(self, image: Tensor, others: "_Others", diagnose: bool) -> ContrastResult:
+        """Loss and gradient of anchors (N, 3, h, w) of one size."""
+        references = self._references(others)
+        anchor = self.features(image)
+        # The leaves keep the objective's gradient apart: pull and push are told apart there, at each tap.
+        leaves = [feature.detach().requires_grad_() for feature in anchor]
+        counted = None if others.mask is None else [shares(others.mask, leaf.shape[-2:]) for leaf in leaves]
+        terms = self.objective(leaves, **references, shares=counted)
+        whole = torch.autograd.grad(terms.loss.sum(), leaves, retain_graph=diagnose)
+        (gradient,) = torch.autograd.grad(anchor, image, whole, retain_graph=diagnose)
+        diagnosis = diagnose_scale(terms, leaves, whole, anchor, image, gradient, others.positive) if diagnose else None
+        return ContrastResult(terms.loss.detach(), gradient, others.negatives, diagnosis)
 
     @torch.no_grad()
-    def _references(self, sharp: Tensor, negatives: Tensor) -> tuple[Features, Features]:
-        """Features of the sharp images (N, c, h, w) and of the negatives (K, N, c, h, w), from one pass."""
-        count = len(sharp)
+    def _references(self, others: "_Others") -> dict[str, Features]:
+        """Features of those images that the objective needs, from one pass; of the others there are none.
+
+        They are (N, c, h, w) at each tap, the negatives' (K, N, c, h, w).
+        """
+        images = {"positive": others.positive[None], "negatives": others.negatives, "blurred": others.blurred[None]}
+        needed = {name: stack for name, stack in images.items() if name in self.objective.needs}
+        # What is among the negatives already need not be passed twice.
+        place = others.blurred_negative if {"negatives", "blurred"} <= needed.keys() else None
+        if place is not None:
+            del needed["blurred"]
         # Not inference mode, though as fast: an objective may multiply these with the anchor's.
-        found = self.features(torch.cat([sharp, negatives.flatten(0, 1)]))
-        positive = [feature[:count] for feature in found]
-        return positive, [feature[count:].unflatten(0, negatives.shape[:2]) for feature in found]
+        found = self.features(torch.cat([stack.flatten(0, 1) for stack in needed.values()]))
+        counts = [len(stack) for stack in needed.values()]
+        stacks = [feature.unflatten(0, (-1, len(others.positive))).split(counts) for feature in found]
+        named: dict[str, Features] = dict(zip(needed, zip(*stacks, strict=True), strict=True))
+        source, at = ("blurred", 0) if place is None else ("negatives", place)
+        return {
+            "positive": [feature[0] for feature in named.get("positive", ())],
+            "negatives": named.get("negatives", ()),
+            "blurred": [feature[at] for feature in named.get(source, ())],
+        }
 
 
-def _diagnose(
-    terms: Terms, leaves: Features, whole: Features, anchor: Features, image: Tensor, gradient: Tensor
-) -> Diagnosis:
-    """Tell the pull from the push: the gradient with the distances to the negatives held, and the rest."""
-    (weights,) = torch.autograd.grad(terms.loss.sum(), terms.d_ap, retain_graph=True)
-    pulls = torch.autograd.grad((weights * terms.d_ap).sum(), leaves)
-    (pull,) = torch.autograd.grad(anchor, image, pulls)
-    tap_pull = torch.stack([gradient_norms(part) for part in pulls])
-    tap_push = torch.stack([gradient_norms(full - part) for full, part in zip(whole, pulls, strict=True)])
-    return Diagnosis(pull, gradient - pull, tap_pull, tap_push)
+class _Others(NamedTuple):
+    """What anchors are compared with.
+
+    Attributes:
+        positive: (N, 3, H, W).
+        negatives: (K, N, 3, H, W).
+        blurred: (N, 3, H, W).
+        mask: (N, 1, h, w) in [0, 1], what counts of the images, whatever their size; None: everything.
+    """
+
+    positive: Tensor
+    negatives: Tensor
+    blurred: Tensor
+    mask: Tensor | None
+
+    @property
+    def blurred_negative(self) -> int | None:
+        """The place of the blurred images among the negatives; None where they are not."""
+        return next((k for k, one in enumerate(self.negatives) if torch.equal(one, self.blurred)), None)
+
+    def at_size_of(self, anchor: Tensor) -> "_Others":
+        """The same images at the size of anchors (N, 3, h, w)."""
+        size = anchor.shape[-2:]
+        return _Others(
+            _reduced(self.positive, size), _reduced(self.negatives, size), _reduced(self.blurred, size), self.mask
+        )
+
+
+def _reduced(images: Tensor, size: torch.Size) -> Tensor:
+    """Images (..., 3, H, W) at another size, reduced as the pixel loss reduces its targets."""
+    if size == images.shape[-2:]:
+        return images
+    reduced = functional.interpolate(images.flatten(0, -4), size=size, mode="bilinear", align_corners=False)
+    return reduced.view(*images.shape[:-2], *size)

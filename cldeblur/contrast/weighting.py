@@ -15,7 +15,7 @@ class Combined(NamedTuple):
     """The contrastive gradient as it may act.
 
     Attributes:
-        gradient: (N, 3, H, W), with the weight, and clipped image by image.
+        gradient: (N, ...), with the weight, and clipped image by image.
         ratios: (N,), each image's gradient ratio before clipping, not below 0.
         clipped: (N,) bool, whether the image's ratio was above the bound.
     """
@@ -62,8 +62,8 @@ class Weighting(ABC):
         """Weigh the contrastive gradient and clip it per image to `max_ratio` times the pixel gradient.
 
         Args:
-            pixel_gradient: (N, 3, H, W).
-            contrast_gradient: (N, 3, H, W), without weight.
+            pixel_gradient: (N, ...), with respect to the outputs that anchors are taken from.
+            contrast_gradient: likewise, without weight.
             weight: not below 0.
         """
         # An image that is restored exactly has no pixel gradient: its ratio is huge then, not undefined.
@@ -71,7 +71,7 @@ class Weighting(ABC):
         bound = math.inf if self.max_ratio is None else self.max_ratio
         clipped = ratios > bound
         scales = weight * torch.where(clipped, bound / ratios, 1.0)
-        return Combined(scales.view(-1, 1, 1, 1) * contrast_gradient, ratios, clipped)
+        return Combined(scales.view(-1, *[1] * (contrast_gradient.ndim - 1)) * contrast_gradient, ratios, clipped)
 
     def observe(self, pixel_norms: Tensor, contrast_norms: Tensor) -> None:
         """Take in the norms (N,) of a micro-batch's gradients, the contrastive ones without weight."""
@@ -89,8 +89,10 @@ class Weighting(ABC):
             return
         pixel, contrast, count = reduce(self._sums).tolist()
         self._sums = None
-        # One step that is not finite, which the training may skip, would stay in the means for ever.
-        if not (math.isfinite(pixel) and math.isfinite(contrast)):
+        # One step that is not finite, which the training may skip, would stay in the means for ever. And a step
+        # without any contrastive gradient, as behind a margin, says nothing of how large one is: taken in, a long row
+        # of them would raise a held weight beyond all numbers.
+        if not (math.isfinite(pixel) and math.isfinite(contrast)) or contrast == 0:
             return
         self._steps += 1
         share = (1 - self.decay) / (1 - self.decay**self._steps)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from cldeblur.contrast.diagnostics import gradient_norms
+from cldeblur.contrast.joint import joined, parted
 from cldeblur.contrast.levels.curve import LevelCurve
 from cldeblur.contrast.schedules.schedule import Schedule, SignalSchedule
 from cldeblur.contrast.term import ContrastiveTerm
@@ -35,12 +36,14 @@ class Attachment:
         schedule: Schedule,
         levels: LevelCurve,
         diagnosed_batches: int,
+        every_scale: bool = False,
     ) -> None:
         self.term = term
         self.weighting = weighting
         self.schedule = schedule
         self.levels = levels
         self.diagnosed_batches = diagnosed_batches
+        self.every_scale = every_scale
         self.stage = 0
         self.reached = 0.0
 
@@ -96,14 +99,17 @@ class Attachment:
             leaves = tuple(output.detach().float().requires_grad_() for output in outputs)
             terms = loss(leaves, batch.sharp)
             gradients = torch.autograd.grad(terms.total.sum(), leaves)
-            restored, pixel_gradient = leaves[-1].detach(), gradients[-1]
-            result = self.term.measure(restored, batch.blurred, batch.sharp, diagnose)
+            anchors = tuple(leaf.detach() for leaf in (leaves if self.every_scale else leaves[-1:]))
+            *coarser, restored = anchors
+            result = self.term.measure(restored, batch.blurred, batch.sharp, diagnose, coarser)
+            pixel_gradient = joined(gradients[-len(anchors) :])
             weight = self.weighting.weight(number)
             combined = self.weighting.combine(pixel_gradient, result.gradient, weight)
             pixel_norms = gradient_norms(pixel_gradient)
             self.weighting.observe(pixel_norms, gradient_norms(result.gradient))
             value = (terms.total + weight * result.loss).mean().detach()
-            surrogate = _surrogate(outputs, (*gradients[:-1], pixel_gradient + combined.gradient), value)
+            acting = parted(pixel_gradient + combined.gradient, anchors)
+            surrogate = _surrogate(outputs, (*gradients[: -len(anchors)], *acting), value)
         seen = Observation(restored, batch.blurred, batch.sharp, weight, pixel_norms, combined, result)
         note(meter, seen, self.term.features.taps)
         return Step(surrogate, terms, result.loss)

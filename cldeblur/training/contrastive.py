@@ -8,13 +8,15 @@ from cldeblur.config.targets import build
 from cldeblur.config.typos import did_you_mean
 from cldeblur.contrast.levels.curve import LevelCurve
 from cldeblur.contrast.levels.scale import matching_note
+from cldeblur.contrast.negatives.blurred import Blurred
 from cldeblur.contrast.negatives.generator import Generator
+from cldeblur.contrast.objectives.objective import Objective
 from cldeblur.contrast.schedules.schedule import Schedule, SignalSchedule
 from cldeblur.contrast.term import ContrastiveTerm
 from cldeblur.contrast.weighting import ConstantWeight, HeldRatio, Weighting
 from cldeblur.errors import Refused
 from cldeblur.training.attachment import Attachment
-from cldeblur.training.negatives import NegativesPlan, make_negatives_plan
+from cldeblur.training.negatives import make_negatives_plan
 from cldeblur.training.recorder import PLAIN, contrastive_columns
 
 # Columns that say where a run is or how fast, and not how the training goes.
@@ -47,17 +49,29 @@ class ContrastiveParts:
     def attached(self, config: TrainConfig, steps_an_epoch: int) -> Attachment:
         """The part joined to training steps, with the weight that the config asks for."""
         weighting = make_weighting(config, steps_an_epoch)
-        return Attachment(self.term, weighting, self.schedule, self.levels, config.contrast.diagnosed_batches)
+        contrast = config.contrast
+        return Attachment(
+            self.term,
+            weighting,
+            self.schedule,
+            self.levels,
+            contrast.diagnosed_batches,
+            every_scale=contrast.anchors == "every",
+        )
 
 
 def make_contrastive_parts(config: TrainConfig) -> ContrastiveParts:
     """Features, generator, objective, schedule and level curve, if they fit together."""
     plan = make_negatives_plan(config)
-    _refuse_standstill(config, plan)
+    objective: Objective = build(
+        "objective", config.objective, config.trust, tap_weights=config.features["tap_weights"]
+    )
+    # An objective that looks at no negatives has the blurred images for its log, and is one run whatever is chosen.
+    generator = plan.generator if "negatives" in objective.needs else Blurred()
+    _refuse_standstill(config, generator, plan.schedule)
     _refuse_unmeasured_signal(config, plan.schedule)
     features = build("features", _without(config.features, "tap_weights"), config.trust)
-    objective = build("objective", config.objective, config.trust, tap_weights=config.features["tap_weights"])
-    term = ContrastiveTerm(features, plan.generator, objective)
+    term = ContrastiveTerm(features, generator, objective, masked=config.contrast.mask == "blurred")
     return ContrastiveParts(term, plan.schedule, plan.levels, config.trainer.max_epochs)
 
 
@@ -70,10 +84,10 @@ def make_weighting(config: TrainConfig, steps_an_epoch: int) -> Weighting:
     return ConstantWeight(contrast.weight or 0.0, warmup, contrast.max_ratio)
 
 
-def _refuse_standstill(config: TrainConfig, plan: NegativesPlan) -> None:
+def _refuse_standstill(config: TrainConfig, generator: Generator, schedule: Schedule) -> None:
     """Refuse a run that ends before its negatives have changed."""
-    reason = plan.schedule.standstill(config.trainer.max_epochs)
-    if reason and plan.generator.uses_level and not config.trainer.fast_dev_run:
+    reason = schedule.standstill(config.trainer.max_epochs)
+    if reason and generator.uses_level and not config.trainer.fast_dev_run:
         raise Refused(reason)
 
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cldeblur.contrast.diagnosis import Diagnosis
 from cldeblur.contrast.diagnostics import TINY, alignment, gradient_norms, negative_psnr, overtaken, psnr, push_fraction
 from cldeblur.contrast.levels.scale import level_of_gain
-from cldeblur.contrast.term import ContrastResult, Diagnosis
+from cldeblur.contrast.term import ContrastResult
 from cldeblur.contrast.weighting import Combined
 from cldeblur.training.meters import EpochMeter
 
@@ -76,7 +77,7 @@ def _note_diagnosis(meter: EpochMeter, seen: Observation, found: Diagnosis, taps
     meter.add("contrast/pull", seen.weight * gradient_norms(found.pull) / pixel_norms)
     meter.add("contrast/push", seen.weight * gradient_norms(found.push) / pixel_norms)
     meter.add("contrast/push_fraction", push_fraction(found.pull, found.push))
-    meter.add("contrast/alignment", alignment(found.push, seen.restored, seen.sharp))
+    meter.add("contrast/alignment", alignment(found.push, found.anchor, found.positive))
     for tap, pull, push in zip(taps, found.tap_pull, found.tap_push, strict=True):
         # Where there is no push the quotient has no value, and the mean leaves it out.
         meter.add(f"contrast/pull_push/{tap}", pull / push)

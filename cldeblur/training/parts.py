@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from cldeblur import __version__
 from cldeblur.checkpoints import load_published
@@ -42,11 +42,14 @@ def make_parts(config: TrainConfig) -> Parts:
     Raises:
         Refused: parts that do not fit together, or weights that are not to be had.
     """
+    network, contrastive = make_network(config), _contrastive_parts(config)
+    if contrastive is not None:
+        _refuse_small_anchors(config, network, contrastive.term.features.least_side)
     return Parts(
-        make_network(config),
+        network,
         build("loss", config.loss, config.trust),
         OptimizerFactory(config.optimizer, config.trainer.max_epochs, config.trust),
-        _contrastive_parts(config),
+        contrastive,
         make_protocol(config),
     )
 
@@ -77,17 +80,41 @@ def make_network(config: TrainConfig) -> nn.Module:
         raise Refused("the chosen backbone has nothing to train")
     if config.initial_weights is not None:
         load_published(network, Path(config.initial_weights))
-    _refuse_misfit(network, multiple)
+    _refuse_misfit(network)
     return network
 
 
-@torch.no_grad()
-def _refuse_misfit(network: nn.Module, multiple: int) -> None:
-    """Refuse a network that does not give images of its input's size, before it has trained for an epoch."""
+def _small_image(network: nn.Module) -> Tensor:
+    """A small image that the network can take, (1, 3, h, h)."""
+    multiple = getattr(network, "multiple", 1)
     side = multiple * -(-SMALL_SIDE // multiple)
-    image = torch.zeros(1, 3, side, side)
+    return torch.zeros(1, 3, side, side)
+
+
+@torch.no_grad()
+def _outputs(network: nn.Module, image: Tensor) -> tuple[Tensor, ...]:
+    """What the network makes of an image; it is left as it was."""
+    return as_outputs(copy.deepcopy(network).eval()(image))
+
+
+def _refuse_small_anchors(config: TrainConfig, network: nn.Module, least_side: int) -> None:
+    """Refuse crops of which the features' deepest tap would have nothing."""
+    image = _small_image(network)
+    sides = [output.shape[-1] for output in _outputs(network, image)]
+    smallest = min(sides) if config.contrast.anchors == "every" else sides[-1]
+    side = config.data.crop * smallest // image.shape[-1]
+    if side < least_side:
+        raise Refused(
+            f"data.crop={config.data.crop} makes anchors of {side} pixels a side, and the deepest of features.taps "
+            f"needs {least_side}: take larger crops or shallower taps"
+        )
+
+
+def _refuse_misfit(network: nn.Module) -> None:
+    """Refuse a network that does not give images of its input's size, before it has trained for an epoch."""
+    image = _small_image(network)
     try:
-        found = tuple(as_outputs(copy.deepcopy(network).eval()(image))[-1].shape)
+        found = tuple(_outputs(network, image)[-1].shape)
     except (RuntimeError, TypeError) as error:
         raise Refused(f"the backbone fails on an image {tuple(image.shape)}: {error}") from error
     if found != tuple(image.shape):

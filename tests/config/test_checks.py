@@ -35,6 +35,7 @@ def changed(content: Content, key: str, value: object) -> Content:
         *(("trainer.accelerator", "abacus"), ("trainer.precision", 64), ("trainer.precision", "bf16-true")),
         *(("trainer.ema", 0.0), ("trainer.ema", 1.0), ("trainer.gradient_clip", 0.0), ("trainer.gradient_clip", -1.0)),
         *(("contrast.gradient_ratio", -0.1), ("contrast.warmup_epochs", -1.0), ("contrast.max_ratio", 0.0)),
+        *(("contrast.anchors", "some"), ("contrast.mask", "sharp")),
         *(("contrast.diagnosed_batches", -1), ("contrast.weight", 0.1), ("contrast.gradient_ratio", None)),
         *(("features.tap_weights", [1.0]), ("features.tap_weights", [])),
         *(("trainer.devices", 3), ("trainer.accumulate", 8), ("trainer.num_nodes", 5), ("data.global_batch", 3.5)),

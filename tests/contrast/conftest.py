@@ -61,8 +61,13 @@ def curve(request: pytest.FixtureRequest) -> LevelCurve:
 
 
 @pytest.fixture(scope="session", params=options("objective"))
-def objective(request: pytest.FixtureRequest) -> Objective:
-    found: Objective = build("objective", request.param, tap_weights=[0.25, 1.0])
+def objective_node(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return dict(request.param)
+
+
+@pytest.fixture(scope="session")
+def objective(objective_node: dict[str, Any]) -> Objective:
+    found: Objective = build("objective", objective_node, tap_weights=[0.25, 1.0])
     return found
 
 

@@ -1,20 +1,29 @@
-"""Objectives: AECR-Net's published values, and what holds for every one of them."""
+"""What holds for every objective, at every distance; a new file in `conf/objective/` brings its own tests."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from cldeblur.contrast.objectives.batch_ratio import BatchRatio
-from cldeblur.contrast.objectives.bounded_ratio import BoundedRatio
+from cldeblur.config.loading import read_option
+from cldeblur.config.targets import build
+from cldeblur.contrast.objectives.distances import DISTANCES
 from cldeblur.contrast.objectives.objective import Objective
-from cldeblur.contrast.objectives.ratio import Ratio
-from cldeblur.contrast.objectives.terms import distances
+from cldeblur.contrast.objectives.terms import Terms
 from cldeblur.errors import Refused
 
-Golden = Callable[[str], Any]
+Maps = list[Tensor]
+SHAPES = [(3, 4, 6, 5), (3, 2, 3, 2)]
+TAP_WEIGHTS = [0.25, 1.0]
+
+
+@pytest.fixture(params=DISTANCES)
+def measured(request: pytest.FixtureRequest, objective_node: dict[str, Any]) -> Objective:
+    """Every objective with every distance."""
+    node = {**objective_node, "distance": request.param}
+    found: Objective = build("objective", node, tap_weights=TAP_WEIGHTS)
+    return found
 
 
 def close(found: Tensor, expected: Tensor) -> None:
@@ -22,114 +31,141 @@ def close(found: Tensor, expected: Tensor) -> None:
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-14)
 
 
-def waves(batch: int, phase: float) -> list[Tensor]:
-    """The feature maps of five taps that the golden values were computed with."""
-    taps = []
-    for tap, shape in enumerate(zip([4, 6, 8, 10, 12], [12, 6, 3, 2, 1], [16, 8, 4, 2, 1], strict=True)):
-        b, c, y, x = torch.meshgrid(*(torch.arange(n, dtype=torch.float64) for n in (batch, *shape)), indexing="ij")
-        taps.append((0.3 * y + 0.2 * x + 0.5 * c + 0.8 * b + 0.6 * tap + phase).sin().clamp_min(0))
-    return taps
-
-
-def batch_of(batch: int) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-    anchor = [feature.requires_grad_() for feature in waves(batch, 0.0)]
-    return anchor, waves(batch, 0.25), [feature[None] for feature in waves(batch, 1.1)]
-
-
-def random_batch(negatives: int) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+def maps(seed: int) -> Maps:
     """Features of two taps for 3 images."""
-    generator = torch.Generator().manual_seed(negatives)
-    shapes = [(3, 4, 6, 5), (3, 2, 3, 2)]
-    anchor = [torch.rand(*shape, generator=generator, dtype=torch.float64).requires_grad_() for shape in shapes]
-    positive = [torch.rand(*shape, generator=generator, dtype=torch.float64) for shape in shapes]
-    return anchor, positive, [torch.rand(negatives, *shape, generator=generator).double() for shape in shapes]
+    random = torch.Generator().manual_seed(seed)
+    return [torch.rand(*shape, generator=random, dtype=torch.float64) for shape in SHAPES]
 
 
-@pytest.mark.parametrize("batch", [1, 3])
-def test_batch_ratio_is_aecr_nets(golden: Golden, batch: int) -> None:
-    values = golden("contrastive_values")
-    expected = values["aecr"][f"B={batch}"]
-    anchor, positive, negatives = batch_of(batch)
-    terms = BatchRatio(values["weights"])(anchor, positive, negatives)
-    close(terms.loss, terms.loss.new_full((batch,), expected["aecr_batch_level_loss"]))
-    for found, summary in zip(torch.autograd.grad(terms.loss[0], anchor), expected["grad_anchor_per_tap"], strict=True):
-        assert found.abs().sum().item() == pytest.approx(summary["abs_sum"], rel=1e-10)
-        chosen = found.flatten()[summary["flat_index"]]
-        close(chosen, chosen.new_tensor(summary["values"]))
+def scene() -> tuple[Maps, Maps, Maps, Maps]:
+    """An anchor somewhat nearer to two negatives than to the positive, these, and the blurred image beside them."""
+    positive, blurred = maps(1), maps(2)
+    near = [[0.95 * b + 0.05 * n for b, n in zip(blurred, maps(seed), strict=True)] for seed in (3, 4)]
+    anchor = [0.35 * p + 0.6 * b + 0.05 * n for p, b, n in zip(positive, blurred, maps(5), strict=True)]
+    return anchor, positive, stacked(*near), blurred
 
 
-@pytest.mark.parametrize("batch", [1, 3])
-def test_ratio_is_the_same_image_by_image(golden: Golden, batch: int) -> None:
-    values = golden("contrastive_values")
-    expected = values["aecr"][f"B={batch}"]
-    loss, d_ap, d_an = Ratio(values["weights"])(*batch_of(batch))
-    close(loss, loss.new_tensor(expected["per_sample_loss_per_image"]))
-    close(d_ap.mean(1), loss.new_tensor(expected["d_ap_per_tap"]))
-    close(d_an.mean((1, 2)), loss.new_tensor(expected["d_an_per_tap"]))
-    per_tap = d_ap / (d_an[:, 0] + 1e-7)
-    close(per_tap, loss.new_tensor(expected["per_sample_ratio_per_tap"]))
+def stacked(*each: Maps) -> Maps:
+    """K negatives at each tap."""
+    return [torch.stack(taps) for taps in zip(*each, strict=True)]
 
 
-def test_distances_have_the_gradient_of_a_mean_absolute_difference() -> None:
-    anchor, positive, negatives = random_batch(negatives=3)
-    chosen = torch.rand(2, 4, 3, dtype=torch.float64)
-    found = torch.cat([part.reshape(2, -1, 3) for part in distances(anchor, positive, negatives)], dim=1)
-    plain = torch.stack(
-        [
-            (torch.cat([p[None], n]) - a).abs().mean((2, 3, 4))
-            for a, p, n in zip(anchor, positive, negatives, strict=True)
-        ]
+def leaves(features: Maps) -> Maps:
+    return [feature.clone().requires_grad_() for feature in features]
+
+
+def slope(terms: Terms, anchor: Maps) -> tuple[Tensor, ...]:
+    return torch.autograd.grad(terms.loss.sum(), anchor, retain_graph=True)
+
+
+def test_only_the_anchor_gets_a_gradient_and_each_image_of_it_does(measured: Objective) -> None:
+    groups = [leaves(group) for group in scene()]
+    loss = measured(*groups).loss
+    found = torch.autograd.grad(loss.sum(), [feature for group in groups for feature in group], allow_unused=True)
+    for gradient in found[: len(SHAPES)]:
+        assert gradient is not None
+        assert gradient.flatten(1).abs().sum(1).min() > 0
+    assert all(gradient is None for gradient in found[len(SHAPES) :])
+
+
+def test_the_loss_is_a_function_of_the_distances(measured: Objective) -> None:
+    features, *others = scene()
+    anchor = leaves(features)
+    terms = measured(anchor, *others)
+    distances = [part for part in (terms.d_ap, terms.d_an) if part.requires_grad]
+    assert len(distances) == len({"d_ap", "d_an"} & measured.uses)
+    slopes = torch.autograd.grad(terms.loss.sum(), distances, retain_graph=True)
+    for distance, found in zip(distances, slopes, strict=True):
+        nearer_is_better = distance is terms.d_ap
+        assert (found > 0).all() if nearer_is_better else (found < 0).all()
+    through = torch.autograd.grad(distances, anchor, slopes, retain_graph=True)
+    for whole, part in zip(slope(terms, anchor), through, strict=True):
+        close(whole, part)
+
+
+def test_each_image_counts_for_itself(measured: Objective) -> None:
+    groups = scene()
+    together = measured(*groups)
+    for place in range(3):
+        one = slice(place, place + 1)
+        alone = measured(*([feature[..., one, :, :, :] for feature in group] for group in groups))
+        assert torch.allclose(alone.loss, together.loss[one], rtol=1e-9) == measured.per_image
+        close(alone.d_ap, together.d_ap[:, one])
+        close(alone.d_an, together.d_an[..., one])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_degenerate_features_have_finite_losses_and_gradients(measured: Objective, dtype: torch.dtype) -> None:
+    one, other = ([feature.to(dtype) for feature in maps(seed)] for seed in (0, 1))
+    flat, black = ([torch.full_like(feature, value) for feature in one] for value in (0.5, 0.0))
+    anchor_is_blurred, anchor_is_sharp, nothing_to_restore = (other, one, other), (one, one, other), (other, one, one)
+    cases = [anchor_is_blurred, anchor_is_sharp, nothing_to_restore, (one, one, one), (flat, flat, flat)]
+    for features, positive, blurred in [*cases, (black, black, black), (black, flat, black), (flat, black, black)]:
+        anchor = leaves(features)
+        terms = measured(anchor, positive, stacked(blurred, blurred), blurred)
+        assert terms.loss.isfinite().all()
+        assert all(gradient.isfinite().all() for gradient in slope(terms, anchor))
+        assert min([*terms.d_ap.flatten(), *terms.d_an.flatten()]) >= 0
+
+
+def test_without_anything_to_restore_pull_and_push_cancel(measured: Objective) -> None:
+    features, _, _, blurred = scene()
+    anchor = leaves(features)
+    whole = slope(measured(anchor, blurred, stacked(blurred), blurred), anchor)
+    usual = slope(measured(anchor, *scene()[1:]), anchor)
+    is_still = max(gradient.abs().max() for gradient in whole) < 1e-5 * max(part.abs().max() for part in usual)
+    assert is_still != (measured.uses in ({"d_ap"}, {"d_an"})), "one that only pulls or pushes has nothing to cancel it"
+
+
+def test_equal_negatives_count_like_one(measured: Objective) -> None:
+    anchor, positive, _, blurred = scene()
+    one, three = (measured(anchor, positive, stacked(*[blurred] * count), blurred).loss for count in (1, 3))
+    is_a_choice_among_all = type(measured).__name__ == "InfoNCE"
+    assert torch.allclose(one, three, rtol=1e-9) != is_a_choice_among_all
+
+
+@pytest.mark.parametrize("given", ["positive", "negatives", "blurred"])
+def test_what_is_not_needed_is_not_looked_at(given: str, measured: Objective) -> None:
+    anchor, *others = scene()
+    named = dict(zip(("positive", "negatives", "blurred"), others, strict=True))
+    whole = measured(anchor, **named).loss
+    named[given] = [torch.full_like(feature, torch.nan) for feature in named[given]]
+    assert torch.equal(whole, measured(anchor, **named).loss) == (given not in measured.needs)
+
+
+def test_a_tap_counts_by_its_weight(objective_node: dict[str, Any]) -> None:
+    both, first, second = (
+        build("objective", objective_node, tap_weights=weights)(*scene()).loss
+        for weights in (TAP_WEIGHTS, [1.0, 0.0], [0.0, 1.0])
     )
-    close(found, plain)
-    for ours, usual in zip(
-        torch.autograd.grad((chosen * found).sum(), anchor),
-        torch.autograd.grad((chosen * plain).sum(), anchor),
-        strict=True,
-    ):
-        close(ours, usual)
+    close(both, TAP_WEIGHTS[0] * first + TAP_WEIGHTS[1] * second)
 
 
-def test_only_the_anchor_gets_a_gradient(objective: Objective) -> None:
-    anchor, positive, negatives = random_batch(negatives=2)
-    others = [feature.requires_grad_() for feature in (*positive, *negatives)]
-    loss = objective(anchor, positive, negatives).loss
-    found = torch.autograd.grad(loss.sum(), [*anchor, *others], allow_unused=True)
-    assert all(gradient.abs().sum() > 0 for gradient in found[: len(anchor)])
-    assert all(gradient is None for gradient in found[len(anchor) :])
-
-
-def test_negatives_are_averaged(objective: Objective) -> None:
-    anchor, positive, negatives = random_batch(negatives=2)
-    both = objective(anchor, positive, negatives).loss
-    each = [objective(anchor, positive, [feature[k : k + 1] for feature in negatives]).loss for k in range(2)]
-    close(both, (each[0] + each[1]) / 2)
-
-
-def test_the_loss_is_a_function_of_the_distances(objective: Objective) -> None:
-    anchor, positive, negatives = random_batch(negatives=2)
-    terms = objective(anchor, positive, negatives)
-    slopes = torch.autograd.grad(terms.loss.sum(), (terms.d_ap, terms.d_an), retain_graph=True)
-    assert slopes[0].min() > 0, "nearer to the positive is better"
-    assert slopes[1].max() < 0, "farther from a negative is better"
-    whole = torch.autograd.grad(terms.loss.sum(), anchor, retain_graph=True)
-    through = torch.autograd.grad((terms.d_ap, terms.d_an), anchor, slopes)
-    for first, second in zip(whole, through, strict=True):
-        close(first, second)
-
-
-def test_the_bounded_ratio_is_bounded() -> None:
-    anchor, positive, negatives = random_batch(negatives=1)
-    bounded = BoundedRatio([0.0, 1.0])
-    near_negative = bounded([n[0] + 1e-9 for n in negatives], positive, negatives).loss
-    torch.testing.assert_close(near_negative, torch.ones_like(near_negative), rtol=0, atol=1e-5)
-    assert bounded(positive, positive, negatives).loss.abs().max() == 0
-    d_ap, d_an = distances(anchor, positive, negatives)
-    expected = d_ap[1] / (d_ap[1] + d_an[1, 0])
-    torch.testing.assert_close(bounded(anchor, positive, negatives).loss, expected, rtol=1e-6, atol=0)
-
-
-def test_tap_weights_are_one_a_tap_and_not_negative(objective: Objective) -> None:
-    with pytest.raises(ValueError, match="3 tap weights"):
-        type(objective)([1.0, 1.0, 1.0])(*random_batch(negatives=1))
+def test_tap_weights_are_one_a_tap_and_not_negative(objective_node: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="2 taps for 3 tap weights"):
+        build("objective", objective_node, tap_weights=[1.0] * 3)(*scene())
     with pytest.raises(Refused, match=r"features\.tap_weights"):
-        type(objective)([1.0, -1.0])
+        build("objective", objective_node, tap_weights=[1.0, -1.0])
+
+
+REFUSED: dict[str, list[object]] = {
+    "distance": ["l3", None],
+    "combine": ["product", "means"],
+    "epsilon": [0, -1e-7, float("nan"), "small"],
+    "margin": [0, -1.0, float("inf")],
+    "temperature": [0, -0.1, None],
+    "curriculum": [-0.1, 1.1, "steep"],
+}
+
+
+def test_every_key_refuses_what_makes_no_sense(objective_node: dict[str, Any]) -> None:
+    keys = [key for key in objective_node if key != "_target_"]
+    for key, wrong in [(name, value) for name in keys for value in REFUSED[name]]:
+        with pytest.raises(Refused, match=rf"objective\.{key} .*{wrong}"):
+            build("objective", {**objective_node, key: wrong}, tap_weights=TAP_WEIGHTS)
+
+
+@pytest.mark.parametrize("option", ["log_ratio", "triplet", "margin"])
+def test_a_sum_that_would_say_nothing_new_is_refused(option: str) -> None:
+    with pytest.raises(Refused, match=r"objective\.combine must be one of mean, mean_distance, not sum"):
+        build("objective", {**read_option("objective", option), "combine": "sum"}, tap_weights=TAP_WEIGHTS)

@@ -1,13 +1,16 @@
-"""Distances between features, of which every objective is a function."""
+"""What an objective is a function of, and what it gives."""
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+import math
+from collections.abc import Sequence
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
-from torch.autograd.function import BackwardCFunction, FunctionCtx, once_differentiable
 
 Features = Sequence[Tensor]
+
+# Far below any distance between different images, far above where its square leaves float32.
+SMALL = 1e-7
 
 
 class Terms(NamedTuple):
@@ -18,8 +21,10 @@ class Terms(NamedTuple):
 
     Attributes:
         loss: (N,), one number an image.
-        d_ap: (T, N), distance of the anchor to its positive, at each tap.
-        d_an: (T, K, N), distance of the anchor to each of its negatives.
+        d_ap: (T, N), distance of the anchor to its positive, at each tap; 0, without gradient, where the
+            objective does not use it.
+        d_an: (T, K, N), distance of the anchor to each of its negatives; (T, 0, N) where the objective uses
+            none.
     """
 
     loss: Tensor
@@ -27,44 +32,27 @@ class Terms(NamedTuple):
     d_an: Tensor
 
 
-def distances(anchor: Features, positive: Features, negatives: Features) -> tuple[Tensor, Tensor]:
-    """Mean absolute differences of features per image; only the anchor gets a gradient.
+class Distances(NamedTuple):
+    """All that an objective's formula may depend on, per tap and image, not below 0.
 
-    Args:
-        anchor: one tensor (N, c, h, w) a tap.
-        positive: likewise.
-        negatives: one tensor (K, N, c, h, w) a tap.
+    Which of them an objective is given says its `uses`; the others are 0, or have no negatives.
 
-    Returns:
-        The distances to the positives (T, N) and to the negatives (T, K, N), not below 0.
-
-    Raises:
-        ValueError: the numbers of taps differ.
-    """
-    d_ap = [_mean_difference(a, p) for a, p in zip(anchor, positive, strict=True)]
-    d_an = [torch.stack([_mean_difference(a, n) for n in ns]) for a, ns in zip(anchor, negatives, strict=True)]
-    return torch.stack(d_ap), torch.stack(d_an)
-
-
-class _MeanDifference(torch.autograd.Function):
-    """Mean |first - second| of each image, with a gradient for `first` alone.
-
-    Autograd's own chain through mean and abs takes three to four times as long on CPUs, a tenth of the whole term.
+    Attributes:
+        d_ap: (T, N), of the anchor to its positive.
+        d_an: (T, K, N), of the anchor to each of its negatives.
+        d_bp: (T, N), of the blurred image to the positive: how much there is to restore. A constant.
+        d_np: (T, K, N), of each negative to the positive: how sharp it is. A constant.
     """
 
-    @staticmethod
-    def forward(ctx: FunctionCtx, first: Tensor, second: Tensor) -> Tensor:
-        difference = first - second
-        ctx.save_for_backward(difference)
-        return difference.abs().mean((1, 2, 3))
+    d_ap: Tensor
+    d_an: Tensor
+    d_bp: Tensor
+    d_np: Tensor
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: BackwardCFunction, gradient: Tensor) -> tuple[Tensor, None]:
-        (difference,) = ctx.saved_tensors
-        share = gradient / difference[0].numel()
-        return difference.sign().mul_(share.view(-1, 1, 1, 1)), None
+    def in_units_of_blur(self) -> Self:
+        """The anchor's distances divided by `d_bp`, so that 1 means as far as blurred is from sharp.
 
-
-# (N, c, h, w) and (N, c, h, w) -> (N,)
-_mean_difference: Callable[[Tensor, Tensor], Tensor] = _MeanDifference.apply
+        An image that is not blurred has no such unit: its distances become 0, without gradient.
+        """
+        unit = torch.where(self.d_bp > SMALL, self.d_bp, math.inf)
+        return self._replace(d_ap=self.d_ap / unit, d_an=self.d_an / unit[:, None])
