@@ -84,6 +84,7 @@ def determinism(
         "seed": seed,
         "deterministic": deterministic,
         "tf32": torch.backends.cuda.matmul.allow_tf32,
+        "tf32_convolutions": torch.backends.cudnn.allow_tf32,
         "benchmark": torch.backends.cudnn.benchmark,
         "precision": precision,
         "world_size": world_size,

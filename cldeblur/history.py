@@ -2,12 +2,49 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 from cldeblur.files import write_text
 
 METRICS_FILE = "metrics.csv"
 Row = dict[str, float | None]
+PLAIN = (
+    "epoch",
+    "step",
+    "lr",
+    "train/loss",
+    "train/pixel",
+    "train/frequency",
+    "train/images_per_second",
+    "val/psnr",
+    "val/ssim",
+    "val/blurred_psnr",
+    "val/blurred_ssim",
+)
+CONTRASTIVE = (
+    "train/contrast",
+    "contrast/stage",
+    "contrast/level",
+    "contrast/reached",
+    "contrast/weight",
+    "contrast/gradient_ratio",
+    "contrast/gradient_ratio_q25",
+    "contrast/gradient_ratio_q50",
+    "contrast/gradient_ratio_q75",
+    "contrast/clipped",
+    "contrast/pull",
+    "contrast/push",
+    "contrast/push_fraction",
+    "contrast/alignment",
+    "contrast/negative_psnr",
+    "contrast/overtaken",
+)
+
+
+def contrastive_columns(taps: Sequence[str]) -> list[str]:
+    """Columns of `metrics.csv` that a run with negatives has beside a plain one's."""
+    return [*CONTRASTIVE, *(f"contrast/pull_push/{tap}" for tap in taps)]
 
 
 class History:

@@ -110,10 +110,15 @@ def _contrast(contrast: Contrast) -> Iterator[str]:
         yield "set either contrast.gradient_ratio or contrast.weight, and the other to null"
     for name in ("gradient_ratio", "weight", "warmup_epochs"):
         value = getattr(contrast, name)
-        if value is not None and value < 0:
-            yield f"contrast.{name} must not be negative; it is {value}"
-    if contrast.max_ratio is not None and contrast.max_ratio <= 0:
+        if value is not None and not 0 <= value < math.inf:
+            yield f"contrast.{name} must be a finite number, not below 0; it is {value}"
+    if contrast.max_ratio is not None and not 0 < contrast.max_ratio < math.inf:
         yield f"contrast.max_ratio must be above 0, or null for no bound; it is {contrast.max_ratio}"
+    if (contrast.gradient_ratio or 0) > (contrast.max_ratio or math.inf):
+        yield (
+            f"contrast.gradient_ratio={contrast.gradient_ratio} is above contrast.max_ratio={contrast.max_ratio}, "
+            "which would hold nearly every image at that instead: raise it too, or set it to null"
+        )
     for name, known in (("anchors", ANCHORS), ("mask", MASKS)):
         value = getattr(contrast, name)
         if value not in known:

@@ -11,16 +11,16 @@ from cldeblur.config.targets import chosen
 WITHOUT_EFFECT = ("run", "logger", "launcher", "resume", "trust", "search", "hydra")
 WITHOUT_EFFECT_IN_DATA = ("root", "workers", "pack")
 CONTRASTIVE = ("objective", "contrast", "features", "schedule", "levels")
-NEGATIVES = "cldeblur.contrast.negatives"
-FIXED_NEGATIVES = f"{NEGATIVES}.blurred.Blurred"
-SEVERAL_NEGATIVES = f"{NEGATIVES}.bank.Bank"
-WITHOUT_NEGATIVES = "cldeblur.contrast.objectives.pull.Pull"
+NEGATIVES, OBJECTIVES, LEVELS = (f"cldeblur.contrast.{name}." for name in ("negatives", "objectives", "levels"))
+FIXED_NEGATIVES = f"{NEGATIVES}blurred.Blurred"
+SEVERAL_NEGATIVES = f"{NEGATIVES}bank.Bank"
+WITHOUT_NEGATIVES = f"{OBJECTIVES}pull.Pull"
 # A level means the same whether it is matched or raw where it is the scale, and where there is no match; a cap bounds
 # what follows the level.
 WITHOUT_EFFECT_IN_LEVELS = {
-    f"{NEGATIVES}.blend.Blend": ("match",),
-    f"{NEGATIVES}.unsharp.Unsharp": ("match",),
-    f"{NEGATIVES}.snapshot.Snapshot": ("match", "cap"),
+    f"{NEGATIVES}blend.Blend": ("match",),
+    f"{NEGATIVES}unsharp.Unsharp": ("match",),
+    f"{NEGATIVES}snapshot.Snapshot": ("match", "cap"),
 }
 
 
@@ -39,7 +39,7 @@ def canonical(config: Mapping[str, Any]) -> dict[str, Any]:
     content |= _plainest(content)
     for key in _unused(content):
         content.pop(key, None)
-    if "levels" in content:
+    if "levels" in content and content["levels"].get("_target_", "").startswith(LEVELS):
         idle = WITHOUT_EFFECT_IN_LEVELS.get(content.get("negatives", {}).get("_target_"), ())
         content["levels"] = {key: value for key, value in content["levels"].items() if key not in idle}
     if "features" in content:
@@ -90,7 +90,8 @@ def _plainest(content: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     if objective.get("_target_") == WITHOUT_NEGATIVES:
         return {"negatives": {"_target_": FIXED_NEGATIVES}}
-    if negatives["_target_"].startswith(f"{NEGATIVES}.") and negatives["_target_"] != SEVERAL_NEGATIVES:
+    single = negatives["_target_"].startswith(NEGATIVES) and negatives["_target_"] != SEVERAL_NEGATIVES
+    if single and objective.get("_target_", "").startswith(OBJECTIVES):
         return {"objective": {key: value for key, value in objective.items() if key != "combine"}}
     return {}
 

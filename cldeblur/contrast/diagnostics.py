@@ -14,9 +14,9 @@ def gradient_norms(gradient: Tensor) -> Tensor:
 
 
 def push_fraction(pull: Tensor, push: Tensor) -> Tensor:
-    """Share of the push, |push| / (|pull| + |push|), in [0, 1]: (N,) of two gradients (N, 3, H, W)."""
+    """Share of the push, |push| / (|pull| + |push|), of two gradients (N, ...): (N,) in [0, 1]; NaN without any."""
     pulled, pushed = gradient_norms(pull), gradient_norms(push)
-    return pushed / (pulled + pushed).clamp_min(TINY)
+    return pushed / (pulled + pushed)
 
 
 def alignment(push: Tensor, restored: Tensor, sharp: Tensor) -> Tensor:
@@ -25,15 +25,15 @@ def alignment(push: Tensor, restored: Tensor, sharp: Tensor) -> Tensor:
     Below 0 the negatives push away from sharp.
 
     Args:
-        push: gradient (N, 3, H, W).
-        restored: (N, 3, H, W).
-        sharp: (N, 3, H, W).
+        push: gradient (N, ...).
+        restored: (N, ...).
+        sharp: (N, ...).
 
     Returns:
-        (N,); 0 where there is no push, or no way to go.
+        (N,); NaN where there is no push, or no way to go.
     """
     way = sharp - restored
-    return -(push * way).flatten(1).sum(1) / (gradient_norms(push) * gradient_norms(way)).clamp_min(TINY)
+    return -(push * way).flatten(1).sum(1) / (gradient_norms(push) * gradient_norms(way))
 
 
 def overtaken(restored: Tensor, sharp: Tensor, negatives: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cldeblur.contrast.diagnosis import Diagnosis, diagnose_scale, joint_diagnosis
-from cldeblur.contrast.features import VGG19
+from cldeblur.contrast.features import VGG19, full_precision
 from cldeblur.contrast.joint import joined
 from cldeblur.contrast.mask import blurred_pixels, shares
 from cldeblur.contrast.memory import memory_told
@@ -97,7 +97,7 @@ class ContrastiveTerm:
             Failed: memory is too small for so many negatives; says how much they need.
         """
         told = memory_told(self.features, self.generator.count, restored)
-        with told, torch.autocast(restored.device.type, enabled=False):
+        with told, full_precision(), torch.autocast(restored.device.type, enabled=False):
             negatives = self.generator(blurred, sharp, self.level)
             mask = blurred_pixels(blurred, sharp) if self.masked else None
             others = _Others(sharp, negatives, blurred, mask)

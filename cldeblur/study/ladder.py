@@ -48,7 +48,7 @@ class Stage:
         level: of its negatives, in [0, 1).
         gain: the level's, dB.
         epochs: those that it lasts, as ranges; several where the schedule comes back to it.
-        negatives: K versions; none where they cannot be made before training.
+        negatives: those of the K versions that can be made before training.
     """
 
     level: float
@@ -135,11 +135,12 @@ def version(images: "Tensor", sharp: "Tensor") -> Version:
 
 
 def stage_at(level: float, epochs: list[range], generator: "Generator", blurred: "Tensor", sharp: "Tensor") -> Stage:
-    """A stage with the K versions that a generator makes at its level; none if it needs a network to make them."""
+    """A stage with the versions that a generator makes at its level, those left out that need a trained network."""
     from cldeblur.contrast.levels.scale import gain
 
-    makeable = "network" not in generator.uses
-    negatives = [version(images, sharp) for images in generator(blurred, sharp, level)] if makeable else []
+    makeable = ["network" not in maker.uses for maker in generator.makers]
+    made = zip(generator(blurred, sharp, level), makeable, strict=True) if any(makeable) else ()
+    negatives = [version(images, sharp) for images, drawn in made if drawn]
     # The gain of level 0 is -0.0, whose sign nobody wants to read.
     return Stage(level, abs(gain(level)), epochs, negatives)
 

@@ -43,9 +43,10 @@ def preview(config: PreviewConfig) -> Ladder:
     """
     from cldeblur.evaluation.run import make_source
     from cldeblur.study.figures.ladder import ladder_figure
-    from cldeblur.training.negatives import make_negatives_plan
+    from cldeblur.training.negatives import check_schedule, make_negatives_plan
 
     plan = make_negatives_plan(config)
+    check_schedule(config, plan.generator, plan.schedule)
     source = make_source(config.data, config.trust)
     crops = first_crops(config, source, MOST_PREVIEWED)
     finished = None if config.finished_psnr is None else finished_network(config.finished_psnr, source)
@@ -145,12 +146,12 @@ def _notes(plan: "NegativesPlan") -> list[str]:
     """What cannot be shown, or means something else than it seems."""
     from cldeblur.contrast.levels.scale import matching_note
 
-    generator, schedule, cap = type(plan.generator).__name__, type(plan.schedule).__name__, plan.levels.cap
+    schedule, cap = type(plan.schedule).__name__, plan.levels.cap
     said = [matching_note(plan.generator, plan.levels.match)]
     if cap is not None and plan.generator.uses_level:
         said.append(f"levels.cap={cap}: a level is at most that share of what the restored crops have reached by then")
-    if "network" in plan.generator.uses:
-        said.append(f"{generator} needs a trained network: its negatives are not drawn")
+    untrained = dict.fromkeys(type(maker).__name__ for maker in plan.generator.makers if "network" in maker.uses)
+    said += [f"{name} needs a trained network: its negatives are not drawn" for name in untrained]
     if not plan.schedule.foreseen and not plan.generator.fixed:
         said.append(f"{schedule} lets the training decide when a stage begins: the epochs are not known")
     return [note for note in said if note]

@@ -61,8 +61,11 @@ class Attachment:
         return 0.0 if self.term.generator.fixed else self.levels.level(self.stage, self.schedule.stages)
 
     def enter(self, epoch: int) -> bool:
-        """Take the stage that the schedule gives `epoch`, and its level; says whether it is another stage."""
-        stage = self.schedule.stage(epoch)
+        """Take the stage that the schedule gives `epoch`, and its level; says whether it is another stage.
+
+        Negatives that are the same at every stage stay at stage 0, whatever schedule was chosen.
+        """
+        stage = 0 if self.term.generator.fixed else self.schedule.stage(epoch)
         changed = stage != self.stage
         self.stage = stage
         planned = self.planned_level

@@ -96,7 +96,7 @@ class DeblurModule(lightning.LightningModule):
             terms = self.loss(outputs, batch.sharp)
             step = Step(terms.total.mean(), terms, torch.zeros_like(terms.total))
         else:
-            diagnose = batch_idx < self.attachment.diagnosed_batches
+            diagnose = batch_idx // self.trainer.accumulate_grad_batches < self.attachment.diagnosed_batches
             step = self.attachment.step(outputs, batch, self.loss, self.global_step, diagnose, self.meter)
         if self._is_finite(step, batch):
             self.meter.add("train/loss", step.loss.detach().expand(len(batch.names)))

@@ -50,7 +50,7 @@ def note(meter: EpochMeter, seen: Observation, taps: Sequence[str]) -> None:
     meter.add(PIXEL_ENERGY, seen.pixel_norms.double().square())
     meter.add_spread("contrast/gradient_ratio", seen.combined.ratios)
     meter.add("contrast/negative_psnr", negative_psnr(result.negatives, seen.sharp))
-    meter.add(GAIN, psnr(seen.restored, seen.sharp) - psnr(seen.blurred, seen.sharp))
+    meter.add_spread(GAIN, psnr(seen.restored, seen.sharp) - psnr(seen.blurred, seen.sharp))
     meter.add("contrast/overtaken", overtaken(seen.restored, seen.sharp, result.negatives))
     if result.diagnosis is not None:
         _note_diagnosis(meter, seen, result.diagnosis, taps)
@@ -59,13 +59,15 @@ def note(meter: EpochMeter, seen: Observation, taps: Sequence[str]) -> None:
 def concluded(means: Mapping[str, float]) -> dict[str, float]:
     """An epoch's means with what follows from some of them in those ones' place.
 
-    The two energies give the gradient ratio of all images; the mean gain of the restored images over the blurred
+    The two energies give the gradient ratio of all images; the median gain of the restored images over the blurred
     ones, in dB of PSNR to sharp, gives the level that they have reached, not below 0. There is none of either where
     no step of the epoch was taken.
     """
-    found = {name: value for name, value in means.items() if name not in (WEIGHTED_ENERGY, PIXEL_ENERGY, GAIN)}
-    if GAIN in means:
-        found["contrast/reached"] = max(0.0, level_of_gain(means[GAIN]))
+    found = {name: value for name, value in means.items() if not name.startswith((WEIGHTED_ENERGY, PIXEL_ENERGY, GAIN))}
+    # Not the mean: a crop that is not blurred can lose 50 dB.
+    median = means.get(f"{GAIN}_q50")
+    if median is not None:
+        found["contrast/reached"] = max(0.0, level_of_gain(median))
     pixel = means.get(PIXEL_ENERGY, 0.0)
     if pixel > 0:
         found["contrast/gradient_ratio"] = (means[WEIGHTED_ENERGY] / pixel) ** 0.5

@@ -45,6 +45,7 @@ def make_parts(config: TrainConfig) -> Parts:
     network, contrastive = make_network(config), _contrastive_parts(config)
     if contrastive is not None:
         _refuse_small_anchors(config, network, contrastive.term.features.least_side)
+        _refuse_small_negatives(config, contrastive.term.generator.least_side)
     return Parts(
         network,
         build("loss", config.loss, config.trust),
@@ -107,6 +108,15 @@ def _refuse_small_anchors(config: TrainConfig, network: nn.Module, least_side: i
         raise Refused(
             f"data.crop={config.data.crop} makes anchors of {side} pixels a side, and the deepest of features.taps "
             f"needs {least_side}: take larger crops or shallower taps"
+        )
+
+
+def _refuse_small_negatives(config: TrainConfig, least_side: int) -> None:
+    """Refuse crops of which the generator can make no negatives."""
+    if config.data.crop < least_side:
+        raise Refused(
+            f"data.crop={config.data.crop} is too small for these negatives, which need {least_side} pixels a side: "
+            "take larger crops, or a smaller filter"
         )
 
 

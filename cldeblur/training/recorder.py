@@ -2,56 +2,19 @@
 
 import logging
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import lightning.pytorch as lightning
 import torch
 
 from cldeblur.environment import peak_memory_mb
-from cldeblur.history import METRICS_FILE, History, Row
+from cldeblur.history import METRICS_FILE, PLAIN, History, Row, contrastive_columns
 from cldeblur.records import RunRecord
 from cldeblur.training.forecast import Forecast
 from cldeblur.training.module import DeblurModule
 from cldeblur.training.stage import StageCallback
 
 logger = logging.getLogger(__name__)
-PLAIN = (
-    "epoch",
-    "step",
-    "lr",
-    "train/loss",
-    "train/pixel",
-    "train/frequency",
-    "train/images_per_second",
-    "val/psnr",
-    "val/ssim",
-    "val/blurred_psnr",
-    "val/blurred_ssim",
-)
-CONTRASTIVE = (
-    "train/contrast",
-    "contrast/stage",
-    "contrast/level",
-    "contrast/reached",
-    "contrast/weight",
-    "contrast/gradient_ratio",
-    "contrast/gradient_ratio_q25",
-    "contrast/gradient_ratio_q50",
-    "contrast/gradient_ratio_q75",
-    "contrast/clipped",
-    "contrast/pull",
-    "contrast/push",
-    "contrast/push_fraction",
-    "contrast/alignment",
-    "contrast/negative_psnr",
-    "contrast/overtaken",
-)
-
-
-def contrastive_columns(taps: Sequence[str]) -> list[str]:
-    """Columns of `metrics.csv` that a run with negatives has beside a plain one's."""
-    return [*CONTRASTIVE, *(f"contrast/pull_push/{tap}" for tap in taps)]
 
 
 class Recorder(lightning.Callback):

@@ -91,7 +91,6 @@ class StageCallback(lightning.Callback):
     def state_dict(self) -> dict[str, Any]:
         """What the epoch does not tell of stages, levels and warnings."""
         return {
-            "stage": self._attachment.stage,
             **self._attachment.stage_state(),
             "epochs_of_concern": dict(self._epochs_of_concern),
             "cap_said": self._cap_said,
@@ -112,7 +111,7 @@ class StageCallback(lightning.Callback):
         if changed or not self._begun:
             attachment.term.generator.enter(attachment.stage, cast(nn.Module, module.network))
             self._begun = True
-        if changed or always_say:
+        if changed or (always_say and not attachment.term.generator.fixed):
             last = attachment.schedule.stages - 1
             logger.info(
                 "epoch %d: negatives at stage %d of %d, level %.3f", epoch, attachment.stage, last, attachment.level

@@ -102,6 +102,40 @@ def test_a_cap_counts_where_levels_do(option: str, counts: bool, compose: Compos
     assert (config_hash(one) != config_hash(other)) == counts
 
 
+@pytest.mark.parametrize(
+    ("negatives", "objective", "counts"),
+    [
+        ("blend", "cldeblur.contrast.objectives.ratio.Ratio", False),
+        ("bank", "cldeblur.contrast.objectives.ratio.Ratio", True),
+        ("blend", "mine.Formula", True),
+    ],
+)
+def test_how_negatives_combine_counts_where_there_are_several(
+    negatives: str, objective: str, counts: bool, compose: Compose
+) -> None:
+    """Of a formula from elsewhere nobody knows what its keys mean."""
+    one, other = (compose(f"negatives={negatives}") for _ in range(2))
+    one["objective"] = {"_target_": objective, "combine": "mean"}
+    other["objective"] = {"_target_": objective, "combine": "sum"}
+    assert (config_hash(one) != config_hash(other)) == counts
+
+
+def test_a_curve_from_elsewhere_counts_in_full(compose: Compose) -> None:
+    one, other = pair(compose, "levels.match=raw")
+    assert config_hash(one) == config_hash(other)
+    for content in (one, other):
+        content["levels"]["_target_"] = "mine.Curve"
+    assert config_hash(one) != config_hash(other)
+
+
+def test_without_a_look_at_negatives_they_do_not_count(compose: Compose) -> None:
+    blend, bank, push = (
+        config_hash(compose(*words))
+        for words in ((BLEND, "objective=pull"), ("negatives=bank", "objective=pull"), (BLEND, "objective=push"))
+    )
+    assert blend == bank != push
+
+
 @pytest.mark.parametrize(("key", "word"), [("features", "features.weights"), ("initial_weights", "initial_weights")])
 def test_weights_count_by_their_content(key: str, word: str, compose: Compose, tmp_path: Path) -> None:
     first, copy, other = (tmp_path / name for name in ("first.pth", "copy.pth", "other.pth"))

@@ -40,7 +40,7 @@ def test_generators_come_one_after_the_other(images: Images) -> None:
     unsharp, blend = Unsharp()(blurred, sharp, 0.3)[0], Blend()(blurred, sharp, 0.3)[0]
     expected = [unsharp, blurred, blurred, blend, blurred, blurred, blurred]
     assert torch.equal(bank(blurred, sharp, 0.3), torch.stack(expected))
-    assert [type(part) for part in bank.parts] == [Unsharp, Blurred, Blend, Blurred]
+    assert [type(maker) for maker in bank.makers] == [Unsharp, Unsharp, Blurred, Blend, Blurred, Blend, Blurred]
     assert bank.uses == {"sharp"}
 
 

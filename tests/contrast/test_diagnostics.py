@@ -23,7 +23,7 @@ def test_norms_are_per_image() -> None:
 def test_push_fraction_is_the_pushs_share() -> None:
     torch.testing.assert_close(push_fraction(ONES, -3 * ONES), torch.full((2,), 0.75))
     assert push_fraction(0 * ONES, ONES).tolist() == [1, 1]
-    assert push_fraction(0 * ONES, 0 * ONES).tolist() == [0, 0]
+    assert push_fraction(0 * ONES, 0 * ONES).isnan().all()
 
 
 def test_alignment_tells_towards_sharp_from_away() -> None:
@@ -31,8 +31,8 @@ def test_alignment_tells_towards_sharp_from_away() -> None:
     # A descent goes against the gradient: a push of -1 raises the image, towards sharp.
     torch.testing.assert_close(alignment(-1e-9 * ONES, restored, sharp), torch.ones(2))
     torch.testing.assert_close(alignment(5 * ONES, restored, sharp), -torch.ones(2))
-    assert alignment(0 * ONES, restored, sharp).tolist() == [0, 0]
-    assert alignment(ONES, sharp, sharp).tolist() == [0, 0]
+    assert alignment(0 * ONES, restored, sharp).isnan().all()
+    assert alignment(ONES, sharp, sharp).isnan().all()
 
 
 def test_overtaken_counts_negatives_nearer_to_sharp() -> None:

@@ -141,7 +141,7 @@ def test_what_it_claims_rises_with_the_level(
     generator: Generator, photographs: tuple[Tensor, Tensor], match: str
 ) -> None:
     blurred, sharp = (part[..., 64:160, 64:192].double() for part in photographs)
-    for part in generator.parts:
+    for part in generator.makers:
         part.take_levels(LADDER, match)
         negatives = [part(blurred, sharp, level)[0] for level in LEVELS]
         psnr = [negative_psnr(found[None], sharp) for found in negatives]
@@ -155,7 +155,7 @@ def test_what_it_claims_rises_with_the_level(
 
 @pytest.mark.parametrize("level", LEVELS[1:])
 def test_matched_generators_have_the_gain_of_their_level(generator: Generator, images: Images, level: float) -> None:
-    for part in generator.parts:
+    for part in generator.makers:
         gained = gains(part, *images[1:], level)
         assert torch.allclose(gained, torch.full_like(gained, gain(level)), rtol=0, atol=0.3) == part.matched
 
@@ -176,7 +176,7 @@ def test_the_gain_is_the_levels_for_any_two_images(
 
 def test_without_blur_a_negative_is_the_image(generator: Generator, images: Images) -> None:
     sharp = images[2]
-    for part in generator.parts:
+    for part in generator.makers:
         if part.claims == "psnr":
             torch.testing.assert_close(part(sharp, sharp, 0.5)[0], sharp, rtol=0, atol=1e-3)
 
@@ -233,7 +233,7 @@ def test_values_out_of_range_are_refused_by_name(kind: type, key: str, value: ob
 
 
 def test_what_cannot_be_matched_is_said(generator: Generator) -> None:
-    unmatched = {type(part).__name__ for part in generator.parts} & {"Unsharp", "Snapshot"}
+    unmatched = {type(part).__name__ for part in generator.makers} & {"Unsharp", "Snapshot"}
     said = matching_note(generator, "psnr") or ""
     assert all(name in said for name in unmatched)
     assert bool(said) == bool(unmatched)
@@ -244,7 +244,7 @@ def test_what_cannot_be_matched_is_said(generator: Generator) -> None:
 
 def test_what_is_matched_takes_levels_raw_when_told(generator: Generator, images: Images) -> None:
     _, blurred, sharp = images
-    for part in generator.parts:
+    for part in generator.makers:
         matched = part(blurred, sharp, 0.3)
         part.take_levels(LADDER, "raw")
         assert torch.equal(part(blurred, sharp, 0.3), matched) != isinstance(part, MatchedGenerator)

@@ -156,6 +156,24 @@ def test_autocast_around_it_changes_nothing(images: Images) -> None:
     assert torch.equal(inside.gradient, term.measure(restored, blurred, sharp).gradient)
 
 
+def test_convolutions_are_in_full_precision_on_gpus_too(images: Images, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    allowed = []
+
+    class Watched(VGG19):
+        def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+            found = super().forward(images)
+            if images.requires_grad:
+                found[0].register_hook(lambda _: allowed.append(torch.backends.cudnn.allow_tf32))
+            allowed.append(torch.backends.cudnn.allow_tf32)
+            return found
+
+    term = ContrastiveTerm(Watched(["relu1_1"], "random"), Blend(), BoundedRatio([1.0]))
+    term.measure(*(part.float() for part in images))
+    assert allowed == [False] * 3
+    assert torch.backends.cudnn.allow_tf32
+
+
 def test_a_module_that_holds_it_neither_saves_nor_copies_it(features: VGG19) -> None:
     class Holder(nn.Module):
         def __init__(self) -> None:

@@ -20,9 +20,11 @@ from cldeblur.cli.table import ladder_table
 from cldeblur.config.schema import PreviewConfig
 from cldeblur.contrast.levels.linear import Linear
 from cldeblur.contrast.levels.scale import level_of_gain
+from cldeblur.contrast.negatives.bank import Bank
 from cldeblur.contrast.negatives.blend import Blend
 from cldeblur.contrast.negatives.blurred import Blurred
 from cldeblur.contrast.negatives.generator import Generator
+from cldeblur.contrast.negatives.snapshot import Snapshot
 from cldeblur.contrast.negatives.unsharp import Unsharp
 from cldeblur.contrast.schedules.adaptive import Adaptive
 from cldeblur.contrast.schedules.constant import Constant
@@ -51,6 +53,7 @@ class Twice(Generator):
     """Two negatives an image, the second one sharp."""
 
     matched: ClassVar[bool] = True
+    count: ClassVar[int] = 2
 
     def make(self, blurred: Tensor, sharp: Tensor, _level: float, /) -> Tensor:
         return torch.stack([blurred, sharp])
@@ -281,6 +284,15 @@ def test_what_a_network_makes_is_not_drawn() -> None:
     assert opened(ladder, 1).size > 0
     assert table(ladder)[4].split() == ["stage", "0", "0.000", "0.00", "0-3", "(4)", "-", "-"]
     assert "Network needs a trained network: its negatives are not drawn" in ladder.notes
+
+
+def test_of_a_bank_what_can_be_made_is_drawn() -> None:
+    bank, alone = (measured(made, EpochInterval(None, 3, 10)) for made in (Bank([Blend(), Snapshot()]), Blend()))
+    assert [len(stage.negatives) for stage in bank.stages] == [1, 1, 1]
+    for stage, expected in zip(bank.stages, alone.stages, strict=True):
+        assert stage.negatives[0].psnrs == expected.negatives[0].psnrs
+    assert "Snapshot needs a trained network: its negatives are not drawn" in bank.notes
+    assert opened(bank, 1).shape[1] == opened(alone, 1).shape[1]
 
 
 def test_what_the_training_decides_is_not_told() -> None:

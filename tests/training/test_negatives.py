@@ -117,6 +117,21 @@ def test_a_schedule_without_change_leaves_it_blurred_and_says_so(train: Any, use
     assert "levels.match=psnr has no effect on Snapshot" in log
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("schedule.interval=1",), "the schedule takes 2 of its 5 stages within trainer.max_epochs=2"),
+        (("levels.top=0", "schedule.stages=2"), "every stage has level 0: the negatives are the blurred images"),
+        (("schedule=constant",), ""),
+    ],
+)
+def test_negatives_that_stay_behind_the_plan_are_told_of(words: tuple[str, ...], said: str, train: Any) -> None:
+    directory = train("run", "negatives=blend", *words, "trainer.max_epochs=2")
+    log = (directory / "log.txt").read_text()
+    assert said in log
+    assert bool(said) == ("stages within" in log or "every stage" in log)
+
+
 def test_a_cap_leaves_a_snapshot_as_it_is_and_says_so(train: Any) -> None:
     directory = train("run", *SNAPSHOT, "trainer.max_epochs=3", "levels.cap=0.5", "levels.top=0.3")
     log = (directory / "log.txt").read_text()

@@ -33,6 +33,22 @@ REFUSED = {
     "clock": ((*ADAPTIVE, "schedule.signal=train/images_per_second"), "is no mean in metrics.csv"),
     "number as a signal": ((*ADAPTIVE, "schedule.signal=5"), "schedule.signal=5 is no mean"),
     "unmeasured": ((*ADAPTIVE, "contrast.diagnosed_batches=0"), "not measured with contrast.diagnosed_batches=0"),
+    "too rarely measured": (
+        (*ADAPTIVE, "schedule.signal=val/psnr", "trainer.validate_every=2"),
+        "schedule.patience=50 leaves no epoch for stage 1: schedule.signal=val/psnr is measured 50 times in this run",
+    ),
+    "ratio above its bound": (
+        (BLEND, "contrast.gradient_ratio=0.5"),
+        "contrast.gradient_ratio=0.5 is above contrast.max_ratio=0.3",
+    ),
+    "ratio that is no number": (
+        (BLEND, "contrast.gradient_ratio=nan"),
+        "must be a finite number, not below 0; it is nan",
+    ),
+    "filter wider than crops": (
+        ("negatives=unsharp", "negatives.sigma=30", "trainer.max_epochs=9"),
+        "too small for these negatives, which need 91 pixels a side",
+    ),
     "crop": (("data.crop=34",), "data.crop=34 is not a multiple of 4"),
     "gains": ((BLEND, "trainer.max_epochs=9", "levels=gains", "schedule.stages=3"), "levels.gains"),
     "tap weights": ((BLEND, "trainer.max_epochs=9", "features.tap_weights=[1.0,2.0]"), "features.tap_weights"),

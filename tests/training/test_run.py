@@ -14,9 +14,9 @@ from cldeblur.cli.main import main
 from cldeblur.config.identity import config_hash, file_hash, method_hash
 from cldeblur.config.loading import read_config
 from cldeblur.evaluation.run import rebuild
+from cldeblur.history import CONTRASTIVE, PLAIN
 from cldeblur.networks.mimo_unet import MIMOUNet
 from cldeblur.records import read_record
-from cldeblur.training.recorder import CONTRASTIVE, PLAIN
 
 Number = (int, float)
 FIELDS: dict[str, Any] = {
@@ -43,6 +43,7 @@ FIELDS: dict[str, Any] = {
         "seed": int,
         "deterministic": bool,
         "tf32": bool,
+        "tf32_convolutions": bool,
         "benchmark": bool,
         "precision": str,
         "world_size": int,

@@ -19,7 +19,7 @@ def matching_note(generator: Generator, match: str) -> str | None:
     """What a user must know who wants a generator's levels matched that cannot be; None where all is well."""
     if match == "raw":
         return None
-    reasons = {type(part).__name__: _reason(part) for part in generator.parts if not part.matched}
+    reasons = {type(part).__name__: _reason(part) for part in generator.makers if not part.matched}
     said = [f"levels.match=psnr has no effect on {name}: {reason}" for name, reason in reasons.items() if reason]
     return "; ".join(said) or None
 

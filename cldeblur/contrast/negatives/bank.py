@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from cldeblur.contrast.negatives.generator import Generator
+from cldeblur.contrast.values import whole
 from cldeblur.errors import Refused
 
 
@@ -34,19 +35,22 @@ class Bank(Generator):
         for place, generator in enumerate(generators):
             if not isinstance(generator, Generator):
                 raise Refused(f"negatives.generators[{place}] is no generator")
-        if not isinstance(earlier, int) or earlier < 0:
-            raise Refused(f"negatives.earlier must be a whole number, at least 0; it is {earlier}")
         self.generators = nn.ModuleList(generators)
-        self.earlier = earlier
+        self.earlier = whole("negatives.earlier", earlier, least=0)
         self.uses = frozenset[str]().union(*(part.uses for part in generators))
         self.uses_level = any(part.uses_level for part in generators)
-        self.count = sum(part.count * (1 + earlier * part.uses_level) for part in generators)
+        self.count = len(self.makers)
+        self.least_side = max(part.least_side for part in generators)
         self._ladder: list[float] = []
 
     @property
-    def parts(self) -> Sequence[Generator]:
-        """The generators in it."""
-        return [part for generator in self._generators() for part in generator.parts]
+    def makers(self) -> Sequence[Generator]:
+        """The generator of each of the K negatives."""
+        return [
+            maker
+            for generator in self._generators()
+            for maker in [*generator.makers] * (1 + self.earlier * generator.uses_level)
+        ]
 
     def make(self, blurred: Tensor, sharp: Tensor, level: float, /) -> Tensor:
         """All negatives, (K, N, 3, H, W)."""

@@ -20,6 +20,7 @@ class Generator(nn.Module, ABC):
             `take_levels` says that levels are raw.
         claims: what rises with the level: the PSNR to sharp, the energy of the image's gradient, or nothing.
         count: K, how many negatives it makes of an image; the same all along a training.
+        least_side: pixels that an image must have a side.
     """
 
     uses: frozenset[str] = frozenset()
@@ -27,6 +28,7 @@ class Generator(nn.Module, ABC):
     matched: bool = False
     claims: Literal["psnr", "gradient_energy"] | None = None
     count: int = 1
+    least_side: int = 1
 
     @abstractmethod
     def make(self, blurred: Tensor, sharp: Tensor, level: float, /) -> Tensor:
@@ -59,9 +61,9 @@ class Generator(nn.Module, ABC):
         return not self.uses_level and "network" not in self.uses
 
     @property
-    def parts(self) -> Sequence["Generator"]:
-        """The generators that it joins; itself alone, where it joins none."""
-        return [self]
+    def makers(self) -> Sequence["Generator"]:
+        """The generator of each of the K negatives: itself, where it joins no others."""
+        return [self] * self.count
 
     # The hooks below do nothing: most generators are functions of the batch and the level.
 

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cldeblur.contrast.negatives.matched import MatchedGenerator
+from cldeblur.contrast.values import whole
 from cldeblur.errors import Refused
 
 ORDERS = ("coarse_first", "fine_first")
@@ -43,11 +44,9 @@ class Pyramid(MatchedGenerator[Bands]):
             Refused: there are no bands, or there is no such order.
         """
         super().__init__()
-        if not isinstance(bands, int) or bands < 1:
-            raise Refused(f"negatives.bands must be a whole number, at least 1; it is {bands}")
         if order not in ORDERS:
             raise Refused(f"negatives.order must be {' or '.join(ORDERS)}, not {order}")
-        self.bands = bands
+        self.bands = whole("negatives.bands", bands)
         self.order = order
 
     def prepare(self, blurred: Tensor, sharp: Tensor, /) -> Bands:

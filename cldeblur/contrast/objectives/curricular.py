@@ -8,6 +8,7 @@ from torch import Tensor
 from cldeblur.contrast.objectives.bounded_ratio import bounded_ratio
 from cldeblur.contrast.objectives.objective import Objective
 from cldeblur.contrast.objectives.terms import SMALL, Distances
+from cldeblur.contrast.values import real
 from cldeblur.errors import Refused
 
 
@@ -31,7 +32,7 @@ class Curricular(Objective):
             Refused: the curriculum lies outside, or another key has no such value.
         """
         super().__init__(tap_weights, distance)
-        if not isinstance(curriculum, int | float) or not 0 <= curriculum <= 1:
+        if not 0 <= real("objective.curriculum", curriculum) <= 1:
             raise Refused(f"objective.curriculum must lie in [0, 1]; it is {curriculum}")
         self.curriculum = curriculum
 

@@ -1,6 +1,5 @@
 """What every objective is."""
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
@@ -10,6 +9,7 @@ from torch import Tensor, nn
 
 from cldeblur.contrast.objectives.distances import DISTANCES
 from cldeblur.contrast.objectives.terms import Distances, Features, Terms
+from cldeblur.contrast.values import real, reals
 from cldeblur.errors import Refused
 
 # The features, beside the anchor's, that each distance is measured with.
@@ -44,8 +44,9 @@ class Objective(nn.Module, ABC):
             Refused: a weight is negative or not a number, or there is no such distance.
         """
         super().__init__()
-        if not all(0 <= weight < math.inf for weight in tap_weights):
-            raise Refused(f"features.tap_weights must not be negative: {', '.join(map(str, tap_weights))}")
+        weights = reals("features.tap_weights", tap_weights)
+        if min(weights, default=0) < 0 or not any(weights):
+            raise Refused(f"features.tap_weights must not be negative, and not all 0: {', '.join(map(str, weights))}")
         check_choice("distance", distance, tuple(DISTANCES))
         self._distance = DISTANCES[distance]
         self.register_buffer("tap_weights", torch.tensor(tap_weights, dtype=torch.float64), persistent=False)
@@ -115,5 +116,5 @@ def check_choice(key: str, value: str, known: Sequence[str]) -> None:
 
 def check_above_zero(key: str, value: float) -> None:
     """Refuse a value of `objective.<key>` that is not a finite number above 0."""
-    if not isinstance(value, int | float) or not 0 < value < math.inf:
+    if real(f"objective.{key}", value) <= 0:
         raise Refused(f"objective.{key} must be a number above 0; it is {value}")

@@ -54,8 +54,8 @@ class Adaptive(SignalSchedule):
         if self.stages == 1 or self._patience < epochs:
             return None
         return (
-            f"schedule.patience={self._patience} leaves no epoch for stage 1 within trainer.max_epochs={epochs}: "
-            "shorten it, or raise trainer.max_epochs"
+            f"schedule.patience={self._patience} leaves no epoch for stage 1: schedule.signal={self.signal} is "
+            f"measured {epochs} times in this run; shorten it, or raise trainer.max_epochs"
         )
 
     def observe(self, epoch: int, value: float | None, /) -> None:
