@@ -23,12 +23,15 @@ setup: $(VENV)/.dev  ## make .venv and install cldeblur with its development ext
 train: $(VENV)/.user  ## train the quickstart: a small MIMO-UNet on real photographs, 3 to 5 minutes on two cores
 	$(BIN)/cldeblur train experiment=quickstart
 
-# One thread: on images this small two spend their time waiting for one another.
+# Two processes of one thread: on images this small two threads spend their time waiting for one another. A file stays
+# in one process, because tests of one file share what is made once.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
 test: $(VENV)/.dev  ## run the whole test suite
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+	$(PYTEST)
 
 test-quick: $(VENV)/.dev  ## run the tests that take less than ten seconds each
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not long'
+	$(PYTEST) -m 'not long'
 
 check: $(VENV)/.dev  ## ruff (style, annotations, docstrings, complexity) and mypy --strict
 	$(BIN)/ruff check .
