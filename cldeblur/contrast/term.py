@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cldeblur.contrast.diagnosis import Diagnosis, diagnose_scale, joint_diagnosis
 from cldeblur.contrast.features import VGG19, full_precision
 from cldeblur.contrast.joint import joined
 from cldeblur.contrast.mask import blurred_pixels, shares
@@ -16,6 +15,7 @@ from cldeblur.contrast.memory import memory_told
 from cldeblur.contrast.negatives.generator import Generator
 from cldeblur.contrast.objectives.objective import Objective
 from cldeblur.contrast.objectives.terms import Features
+from cldeblur.contrast.pull_push import Diagnosis, diagnose_scale, joint_diagnosis
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cldeblur.contrast.diagnosis import Diagnosis
 from cldeblur.contrast.diagnostics import TINY, alignment, gradient_norms, negative_psnr, overtaken, psnr, push_fraction
 from cldeblur.contrast.levels.scale import level_of_gain
+from cldeblur.contrast.pull_push import Diagnosis
 from cldeblur.contrast.term import ContrastResult
 from cldeblur.contrast.weighting import Combined
 from cldeblur.training.meters import EpochMeter
