@@ -17,13 +17,14 @@ from cldeblur.evaluation.pictures import Cell, contact_sheet, to_picture
 from cldeblur.evaluation.restoration import restore
 from cldeblur.evaluation.results import Summary, summary_table
 from cldeblur.evaluation.run import PICTURES, describe, evaluate_items
-from cldeblur.history import METRICS_FILE
+from cldeblur.history import METRICS_FILE, read_history
 from cldeblur.records import RunRecord
 from cldeblur.training.checkpointing import BEST, FOLDER, LAST
 from cldeblur.training.prepared import PreparedRun
 from cldeblur.training.wandb import RunLogger
 
 if TYPE_CHECKING:
+    from cldeblur.contrast.negatives.generator import Generator
     from cldeblur.training.attachment import Attachment
 
 logger = logging.getLogger(__name__)
@@ -60,31 +61,35 @@ def draw_contact_sheet(run: PreparedRun, items: Sequence[Item], device: torch.de
     """Draw, for a few images, blurred, the negatives of each stage, restored and sharp, with the PSNR of each."""
     loader = whole_image_loader(WholeImages(run.source, items[:ROWS]), workers=0)
     attachment = run.module.attachment
-    rows = [_row(run, attachment, batch, device) for batch in loader]
-    titles = [] if attachment is None else [_title(attachment, stage) for stage in _shown_stages(attachment)]
+    steps = [] if attachment is None else _steps(run.directory, attachment.term.generator)
+    rows = [_row(run, attachment, [level for _, level in steps], batch, device) for batch in loader]
+    titles = [] if attachment is None else [_title(attachment.term.generator, *step) for step in steps]
     contact_sheet(rows, ["blurred", *titles, "restored", "sharp"], path)
 
 
-def _shown_stages(attachment: "Attachment") -> range:
-    """The stages whose negatives can be told apart now: the last alone, where they do not follow the level."""
-    stages = range(attachment.schedule.stages)
-    return stages if attachment.term.generator.uses_level else stages[-1:]
+def _steps(directory: Path, generator: "Generator") -> list[tuple[int, float]]:
+    """Stages that the training has been at, each with the last level there.
+
+    The latest one alone, where negatives do not follow the level: those of others cannot be made again.
+    """
+    rows = read_history(directory / METRICS_FILE)
+    steps = [(int(row["contrast/stage"] or 0), row["contrast/level"] or 0.0) for row in rows]
+    return sorted(dict(steps).items()) if generator.uses_level else steps[-1:]
 
 
-def _title(attachment: "Attachment", stage: int) -> str:
-    if attachment.term.generator.fixed:
-        return "negative"
-    return f"negative, stage {stage}, level {attachment.levels.level(stage, attachment.schedule.stages):.2f}"
+def _title(generator: "Generator", stage: int, level: float) -> str:
+    negative = f"negative 1 of {generator.count}" if generator.count > 1 else "negative"
+    return negative if generator.fixed else f"{negative}, stage {stage}, level {level:.2f}"
 
 
-def _row(run: PreparedRun, attachment: "Attachment | None", batch: Batch, device: torch.device) -> list[Cell]:
+def _row(
+    run: PreparedRun, attachment: "Attachment | None", levels: Sequence[float], batch: Batch, device: torch.device
+) -> list[Cell]:
     """One image: the middle of it, at its own size."""
     restored = _middle(restore(run.module.network, batch.blurred.to(device)).cpu())
     blurred, sharp = _middle(batch.blurred), _middle(batch.sharp)
     negatives = []
     if attachment is not None:
-        stages = attachment.schedule.stages
-        levels = [attachment.levels.level(stage, stages) for stage in _shown_stages(attachment)]
         made = [attachment.term.generator(blurred.to(device), sharp.to(device), level) for level in levels]
         negatives = [images[0].cpu() for images in made]
     scored = [

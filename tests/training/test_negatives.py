@@ -14,6 +14,7 @@ from cldeblur.contrast.negatives.generator import Generator
 from cldeblur.contrast.negatives.snapshot import Snapshot
 from cldeblur.history import METRICS_FILE
 from cldeblur.records import read_record
+from cldeblur.training import ending
 
 SNAPSHOT = ("negatives=snapshot", "schedule.interval=1", "schedule.stages=4")
 BANK = (
@@ -130,6 +131,29 @@ def test_negatives_that_stay_behind_the_plan_are_told_of(words: tuple[str, ...],
     log = (directory / "log.txt").read_text()
     assert said in log
     assert bool(said) == ("stages within" in log or "every stage" in log)
+
+
+@pytest.mark.parametrize(
+    ("words", "titles"),
+    [
+        (("schedule.interval=1",), ["negative, stage 0, level 0.00", "negative, stage 1, level 0.09"]),
+        (("schedule=constant", "schedule.stage=3"), ["negative, stage 3, level 0.28"]),
+        (("schedule.interval=1", "levels.cap=0.5"), ["negative, stage 0, level 0.00", "negative, stage 1, level 0.00"]),
+        (
+            (*BANK, "schedule.interval=1"),
+            ["negative 1 of 3, stage 0, level 0.00", "negative 1 of 3, stage 1, level 0.09"],
+        ),
+        (("negatives=blurred",), ["negative"]),
+        (("negatives=none",), []),
+    ],
+)
+def test_the_contact_sheet_shows_negatives_that_were_used(
+    words: tuple[str, ...], titles: list[str], train: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[list[str]] = []
+    monkeypatch.setattr(ending, "contact_sheet", lambda _rows, columns, _path: drawn.append(columns))
+    train("run", "negatives=blend", *words, "trainer.max_epochs=2")
+    assert drawn == [["blurred", *titles, "restored", "sharp"]]
 
 
 def test_a_cap_leaves_a_snapshot_as_it_is_and_says_so(train: Any) -> None:
