@@ -41,7 +41,7 @@ WITHOUT_TORCH = (
     *("errors", "files", "records", "history", "environment"),
     *("config", "launching", "sweeps", "study", "cli"),
 )
-DISTRIBUTIONS = {"hydra": "hydra-core", "PIL": "pillow", "skimage": "scikit-image"}
+DISTRIBUTIONS = {"hydra": "hydra-core", "PIL": "pillow", "skimage": "scikit-image", "yaml": "pyyaml"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -20,7 +20,7 @@ from cldeblur.config.schema import PreviewConfig, TrainConfig
 from cldeblur.environment import external_rank
 from cldeblur.errors import Failed, Refused
 from cldeblur.launching import Launch
-from cldeblur.records import SWEEP_FILE, read_sweep
+from cldeblur.records import SWEEP_FILE, RunRecord, read_sweep
 from cldeblur.stopping import INTERRUPTED, Interrupted, interruptible
 from cldeblur.sweeps.directories import claim, is_locked, locked
 from cldeblur.sweeps.joining import await_first_rank
@@ -154,6 +154,8 @@ def _run(launch: Launch) -> float | None:
     if taken.earlier is not None:
         _warn_of_other_code(taken.earlier.code)
     if taken.finished:
+        if isinstance(config, TrainConfig) and taken.earlier is not None:
+            _refuse_other_data(config, taken.earlier)
         print(f"already finished: {directory}")
         return finished(directory)
     launch = replace(launch, earlier=taken.earlier)
@@ -164,6 +166,18 @@ def _run(launch: Launch) -> float | None:
     from cldeblur.evaluation.run import evaluate_checkpoint
 
     return evaluate_checkpoint(config, launch)
+
+
+def _refuse_other_data(config: TrainConfig, earlier: RunRecord) -> None:
+    """Refuse to take a finished run for one on the data of another folder, unless these are the same."""
+    root = str(config.data.root)
+    if all(entry["root"] == root for entry in earlier.data):
+        return
+    from cldeblur.data.fingerprint import data_record, refuse_other_data
+    from cldeblur.evaluation.run import make_source
+
+    items = make_source(config.data, config.trust).items("train")
+    refuse_other_data(earlier.data, [data_record("train", config.data.name, root, items, None)])
 
 
 def _draw(content: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from cldeblur.cli import jobs as tasks
 from cldeblur.cli.searching import search_of, search_opening, search_table
 from cldeblur.cli.table import sweep_opening, sweep_table
 from cldeblur.config.folder import conf_folder
+from cldeblur.config.schema import TrainConfig
 from cldeblur.config.targets import build, chosen
 from cldeblur.environment import DIFF_FILE, external_rank
 from cldeblur.errors import Refused
@@ -47,6 +48,7 @@ def run_sweep(verb: str, words: Sequence[str], overrides: Sequence[str], found: 
     launcher = found[0].content.get("launcher", {})
     if chosen(launcher):
         build("launcher", launcher, found[0].content["trust"])
+    _refuse_impossible(found)
     plan = make_plan(verb, overrides, found)
     search = search_of(plan.folder, overrides, found[0])
     excluded = ",".join(quoted(key) for key in (*fixed_keys(overrides), "run.group"))
@@ -64,6 +66,17 @@ def run_sweep(verb: str, words: Sequence[str], overrides: Sequence[str], found: 
         (plan.folder / COPY_OF_HYDRA).unlink(missing_ok=True)
         watch.end(interrupted)
         return _told(plan, watch, fresh, search)
+
+
+def _refuse_impossible(found: Sequence[Job]) -> None:
+    """Refuse negatives and schedules that could not work, before the first job begins."""
+    for job in found:
+        config = job.config
+        if isinstance(config, TrainConfig) and chosen(config.negatives):
+            from cldeblur.training.negatives import check_schedule, make_negatives_plan
+
+            plan = make_negatives_plan(config)
+            check_schedule(config, plan.generator, plan.schedule)
 
 
 def hand_over(verb: str, words: Sequence[str]) -> int:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
+from yaml import YAMLError
 
 from cldeblur.config.folder import conf_folder, options
 from cldeblur.config.schema import EvaluateConfig, TrainConfig
@@ -85,8 +86,17 @@ def read_option(group: str, name: str) -> dict[str, Any]:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """A config file that stands for itself, a run's own `config.yaml` for example."""
+    """A config file that stands for itself, a run's own `config.yaml` for example.
+
+    Raises:
+        Refused: the file cannot be read, or holds something else.
+    """
     try:
-        return resolved(cast(DictConfig, OmegaConf.create(path.read_text(encoding="utf-8"))))
+        found = OmegaConf.create(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise Refused(f"{path} cannot be read: {error.strerror}") from None
+    except (YAMLError, OmegaConfBaseException, ValueError):
+        raise Refused(f"{path} is damaged: it is no YAML") from None
+    if not isinstance(found, DictConfig) or not found:
+        raise Refused(f"{path} is damaged: it holds no keys")
+    return resolved(found)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cldeblur.data.batch import Item, Split
+from cldeblur.errors import Refused
 
 _EDGE = 64 * 1024
 
@@ -45,6 +46,18 @@ def data_record(
         "full": False,
         "synthetic": None if synthetic is None else dict(synthetic),
     }
+
+
+def refuse_other_data(before: Sequence[Mapping[str, Any]], present: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse to take up a run whose splits, as its record describes them, hold other images now.
+
+    Raises:
+        Refused: a split that both describe has another fingerprint.
+    """
+    known = {entry["split"]: entry["fingerprint"] for entry in before}
+    for entry in present:
+        if known.get(entry["split"], entry["fingerprint"]) != entry["fingerprint"]:
+            raise Refused(f"the {entry['split']} data in {entry['root']} are not those that the run began with")
 
 
 def _lines(item: Item) -> Iterator[str]:

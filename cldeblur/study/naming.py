@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cldeblur.config.folder import conf_folder, options
+from cldeblur.config.loading import read_option
 
 
 @dataclass(frozen=True)
@@ -23,14 +24,21 @@ class Method:
     hash: str
 
     def option(self, group: str) -> str | None:
-        """The option of a group that was chosen, as typed, or else by its class; None where nothing names one."""
+        """The option of a group that was chosen, as typed, or else by its class; None where nothing names one.
+
+        What was typed does not count where another class stands in the content, because it has the same effect.
+        """
         typed = [word.partition("=")[2] for word in self.overrides if word.lstrip("+").partition("=")[0] == group]
         section = self.content.get(group)
         if not isinstance(section, Mapping):
             return None
-        if typed:
-            return typed[-1].strip("'\"")
-        return _option_of_class(group, section["_target_"]) if "_target_" in section else None
+        if "_target_" not in section:
+            return typed[-1].strip("'\"") if typed else None
+        target = section["_target_"]
+        for option in [word.strip("'\"") for word in typed[-1:]]:
+            if option not in options(group) or read_option(group, option).get("_target_") == target:
+                return option
+        return _option_of_class(group, target)
 
     def facts(self) -> dict[str, str]:
         """Every choice of an option and every dotted key, with its value in words."""
@@ -70,6 +78,8 @@ def _words(section: str, methods: Sequence[Method]) -> list[list[str]]:
     for method, option in zip(methods, chosen, strict=True):
         alike = [other for other, its in zip(methods, chosen, strict=True) if its == option]
         keys = _differing_keys(section, [other.content[section] for other in alike])
+        # The option says it.
+        keys = [key for key in keys if option is None or key != f"{section}._target_"]
         mine = dict(_leaves(section, method.content[section]))
         words.append(
             [f"{section}={option}"] * (several and option is not None)

@@ -79,12 +79,28 @@ def _read(name: str, folder: Path) -> Run | str:
         return "it has not ended; it is being trained, or its process was killed"
     if record.status != "completed":
         return f"it is {record.status}" + (f" ({record.exit_reason})" if record.exit_reason else "")
+    content = read_config(folder / CONFIG_FILE)
+    _refuse_incomplete(folder, record, content)
     scores = read_scores(folder, record)
     for metric, values in scores.columns.items():
         for image, value in zip(scores.names, values, strict=True):
             if not math.isfinite(value):
                 return f"its {metric} of {image} is not a number"
-    return Run(name, record, read_config(folder / CONFIG_FILE), scores, _history(folder / METRICS_FILE, record))
+    return Run(name, record, content, scores, _history(folder / METRICS_FILE, record))
+
+
+def _refuse_incomplete(folder: Path, record: RunRecord, content: dict[str, Any]) -> None:
+    """Refuse a completed run whose own files lack what every completed run has."""
+    if not isinstance(content.get("seed"), int):
+        raise Refused(f"{folder / CONFIG_FILE} is damaged: it has no seed")
+    whole = {
+        "config": isinstance(record.config, dict) and isinstance(record.config.get("method_hash"), str),
+        "metrics": isinstance(record.metrics, dict) and isinstance(record.metrics.get("evaluated", {}), dict),
+        "data": isinstance(record.data, list) and all("split" in entry for entry in record.data),
+    }
+    for section, is_whole in whole.items():
+        if not is_whole:
+            raise Refused(f"{folder / RECORD_FILE} is damaged: its section {section} is incomplete")
 
 
 def _history(path: Path, record: RunRecord) -> list[Row]:

@@ -12,10 +12,13 @@ from typing import Any
 from cldeblur.config.identity import canonical, config_hash
 from cldeblur.config.loading import keys, read_config
 from cldeblur.errors import Refused
-from cldeblur.records import RECORD_FILE, RunRecord, read_record
+from cldeblur.records import ENDED_WELL, RECORD_FILE, RunRecord, read_record
 from cldeblur.sweeps.naming import new_run_directory
 
 LOCK_FILE = ".lock"
+CONFIG_FILE = "config.yaml"
+# A run that is killed in its first moments leaves these.
+BEFORE_THE_RECORD = {LOCK_FILE, CONFIG_FILE, "overrides.yaml", "log.txt", "code.diff"}
 LONGEST_HOLDER = 300
 
 
@@ -49,7 +52,7 @@ def choose_directory(content: Mapping[str, Any], group: str) -> tuple[Path, str 
     if resume is None:
         return fresh, None
     found = list(_runs_of(Path(run["root"]), content))
-    unfinished = [record for record in found if record[1].status != "completed"]
+    unfinished = [record for record in found if record[1].status not in ENDED_WELL]
     if unfinished or found:
         return max(unfinished or found, key=lambda pair: pair[1].started)[0], None
     return fresh, f"nothing to resume below {run['root']}: starting afresh"
@@ -60,7 +63,10 @@ def _runs_of(root: Path, content: Mapping[str, Any]) -> Iterator[tuple[Path, Run
     for path in root.rglob(RECORD_FILE):
         try:
             record = read_record(path.parent)
-            fits = record.task == "train" and may_continue(path.parent, record, content)
+            # A longer run takes no other's place: that of a sweep's job least of all.
+            same = record.config["hash"] == config_hash(content)
+            ours = same or (record.status not in ENDED_WELL and record.sweep is None)
+            fits = record.task == "train" and ours and may_continue(path.parent, record, content)
         except Refused:
             continue
         if fits and not is_locked(path.parent):
@@ -81,7 +87,7 @@ def claim(directory: Path, content: Mapping[str, Any], resume: bool) -> Claim:
     if not (directory / RECORD_FILE).is_file():
         if content.get("resume") not in (None, "auto"):
             raise Refused(f"resume={directory}: there is no run")
-        if any(path.name != LOCK_FILE for path in directory.glob("*")):
+        if not _holds_a_beginning(directory, content):
             raise Refused(f"run.dir={directory} is not empty, and what it holds is no run")
         return Claim(directory)
     record = read_record(directory)
@@ -97,13 +103,22 @@ def claim(directory: Path, content: Mapping[str, Any], resume: bool) -> Claim:
     return Claim(directory, record, finished)
 
 
+def _holds_a_beginning(directory: Path, content: Mapping[str, Any]) -> bool:
+    """Whether a directory holds nothing but what a run writes before its record, a run of this config at that."""
+    names = {path.name for path in directory.glob("*")}
+    if not names <= BEFORE_THE_RECORD:
+        return False
+    written = directory / CONFIG_FILE
+    return not written.is_file() or config_hash(read_config(written)) == config_hash(content)
+
+
 def may_continue(directory: Path, record: RunRecord, content: Mapping[str, Any]) -> bool:
     """Whether a run was of this config, or of one that only ends sooner and whose course does not depend on its end."""
     if record.config["hash"] == config_hash(content):
         return True
     if record.task != "train" or "trainer" not in content or depends_on_length(content):
         return False
-    earlier = read_config(directory / "config.yaml")
+    earlier = read_config(directory / CONFIG_FILE)
     longer = content["trainer"]["max_epochs"]
     if earlier["trainer"]["max_epochs"] > longer:
         return False
@@ -199,7 +214,7 @@ def none_left_empty(directories: Iterable[Path]) -> Iterator[None]:
 def _difference(directory: Path, content: Mapping[str, Any]) -> str:
     """The first keys in which a directory's run differs from a config."""
     try:
-        earlier = read_config(directory / "config.yaml")
+        earlier = read_config(directory / CONFIG_FILE)
     except Refused:
         return "its config cannot be read"
     differing = [key for key in sorted({*keys(earlier), *keys(content)}) if _at(earlier, key) != _at(content, key)]

@@ -154,6 +154,10 @@ def _parse(words: Sequence[str]) -> list[Override]:
             raise Refused(f"{key} is cldeblur's own; give {OURS[key]}")
         if (key == "sweep" or _is_hydras(override)) and override.is_sweep_override():
             raise Refused(f"{key} cannot take several values")
+        if key == "data.root" and override.is_sweep_override():
+            raise Refused(
+                "data.root cannot take several values: start a sweep for each folder, with a data.name of its own"
+            )
     return parsed
 
 

@@ -86,9 +86,9 @@ class SlurmLauncher:
         if not launches:
             return
         executor, work = self._executor(launches[0]), Work(module)
-        jobs = list(zip(launches, executor.map_array(work, launches), strict=True))
         left = Counter({launch.directory: self._restarts for launch in launches})
         with noted() as asked:
+            jobs = list(zip(launches, executor.map_array(work, launches), strict=True))
             while jobs and not asked:
                 ended = [pair for pair in jobs if pair[1].done()]
                 again = [launch for launch, job in ended if left[launch.directory] and _wants_to_go_on(job)]

@@ -17,11 +17,14 @@ def update(job: SweepJob, folder: Path) -> None:
     job.reason = job.started = job.ended = None
     if record is not None:
         job.started = record.started
+    reason = refusal(directory)
     if working:
         job.status = "running"
+    elif reason is not None:
+        # Of this command: a record can be there from an earlier one.
+        job.status, job.reason = "refused", reason
     elif record is None:
-        job.reason = refusal(directory)
-        job.status = "refused" if job.reason else "waiting"
+        job.status = "waiting"
     elif record.status == "running":
         job.status, job.reason = "died", "its process was killed"
     else:

@@ -4,7 +4,6 @@ import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import lightning.pytorch as lightning
 
@@ -13,8 +12,8 @@ from cldeblur.config.identity import config_hash
 from cldeblur.config.loading import read_config, typed
 from cldeblur.config.schema import TrainConfig
 from cldeblur.config.targets import build, chosen
+from cldeblur.data.fingerprint import refuse_other_data
 from cldeblur.environment import determinism
-from cldeblur.errors import Refused
 from cldeblur.evaluation.run import model_record
 from cldeblur.launching import CONFIG_FILE, LOG_FILE, Launch, begin, list_outputs, logged
 from cldeblur.records import RunRecord
@@ -43,7 +42,8 @@ def train(config: TrainConfig, launch: Launch) -> float | None:
     with interruptible():
         run = prepare(config, launch.directory, config_hash(launch.content))
         described = run.describe_data()
-        _refuse_other_data(launch, described)
+        if launch.earlier is not None:
+            refuse_other_data(launch.earlier.data, described)
         with logged(launch.directory):
             record = begin(launch, config.run)
             record.data = described
@@ -147,13 +147,3 @@ def _loggers(config: TrainConfig, launch: Launch, record: RunRecord) -> list[Run
 def _close(loggers: list[RunLogger], failed: bool) -> None:
     for destination in loggers:
         destination.close(failed)
-
-
-def _refuse_other_data(launch: Launch, described: list[dict[str, Any]]) -> None:
-    """Refuse to go on with a run on data that are not those it began with."""
-    if launch.earlier is None:
-        return
-    before = {entry["split"]: entry["fingerprint"] for entry in launch.earlier.data}
-    for entry in described:
-        if before.get(entry["split"], entry["fingerprint"]) != entry["fingerprint"]:
-            raise Refused(f"the {entry['split']} data in {entry['root']} are not those that the run began with")

@@ -6,12 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from cldeblur.cli.main import main
 from cldeblur.config.identity import config_hash, method_hash
 from cldeblur.config.schema import TrainConfig
+from cldeblur.data.fingerprint import data_record
 from cldeblur.environment import DIFF_FILE
 from cldeblur.errors import Failed
+from cldeblur.evaluation.run import make_source
 from cldeblur.launching import Launch
 from cldeblur.records import RunRecord, read_record
 from cldeblur.sweeps.directories import locked
@@ -109,6 +112,28 @@ def test_a_finished_run_is_not_done_again(training: Training, capfd: pytest.Capt
     assert [main([*PHOTOS, "run.dir=one", *words]) for words in ([], [], ["resume=auto"])] == [0, 0, 0]
     assert main([*PHOTOS, "resume=one"]) == 0
     assert capfd.readouterr().out.count("already finished: ") == 3
+    assert len(launches) == 1
+
+
+def test_a_finished_run_on_other_data_is_not_taken_for_this_one(
+    place: Path, training: Training, begun: Callable[..., RunRecord], capfd: pytest.CaptureFixture[str]
+) -> None:
+    def train(config: TrainConfig, launch: Launch) -> None:
+        record = begun(config, launch)
+        items = make_source(config.data, config.trust).items("train")
+        record.data = [data_record("train", config.data.name, str(config.data.root), items, None)]
+        record.end(launch.directory, "completed")
+
+    for folder, shade in (("one", 10), ("same", 10), ("other", 200)):
+        (place / folder).mkdir()
+        for name in ("first", "second"):
+            Image.new("RGB", (64, 64), (shade, 0, 0)).save(place / folder / f"{name}.png")
+    launches = training(train)
+    words = ["train", "data=photos", "data.crop=32", "run.dir=run"]
+    assert [main([*words, f"data.root={folder}"]) for folder in ("one", "one", "same", "other")] == [0, 0, 0, 2]
+    said = capfd.readouterr()
+    assert said.out.count("already finished: ") == 2
+    assert said.err == "cldeblur: the train data in other are not those that the run began with\n"
     assert len(launches) == 1
 
 

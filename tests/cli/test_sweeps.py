@@ -278,6 +278,12 @@ def test_one_axis_twice(words: list[str], refused: Refusal) -> None:
         (["launcher._target_=os.system"], "os.system"),
         (["negatives=blend,blnd"], "negatives=blend"),
         (["launcher=slurm", "launcher.cluster=pbs"], "launcher.cluster must be slurm or local"),
+        (["negatives=blend", "levels.top=0.3,1.5"], "levels.top must be at least 0 and below 1; it is 1.5"),
+        (["negatives=blend", "schedule.stages=3,0"], "schedule.stages must be a whole number and at least 1; it is 0"),
+        (["negatives=blend", "trainer.max_epochs=9", "schedule.interval=2,900"], "never leaves stage 0"),
+        (["negatives=none,bank", "negatives.generators=[]"], "no key 'negatives.generators'"),
+        (["negatives=bank", "negatives.generators=[]"], "negatives.generators is empty"),
+        (["data.root=here,there"], "data.root cannot take several values"),
     ],
 )
 def test_what_cannot_be_is_refused_before_the_first_job(words: list[str], named: str, refused: Refusal) -> None:

@@ -67,6 +67,20 @@ def test_the_typed_option_says_more_than_the_class() -> None:
     ]
 
 
+def test_an_option_that_has_the_effect_of_another_is_named_as_that() -> None:
+    """`objective=pull` looks at no negatives: whatever was typed, its content has the blurred images."""
+    ratio, pull = ({"_target_": f"cldeblur.contrast.objectives.{name}"} for name in ("ratio.Ratio", "pull.Pull"))
+    blurred = {"_target_": "cldeblur.contrast.negatives.blurred.Blurred"}
+    found = names(
+        [
+            method("negatives=none", negatives=NONE),
+            method("negatives=blend", "objective=ratio", negatives=BLEND, objective=ratio),
+            method("negatives=blend", "objective=pull", negatives=blurred, objective=pull),
+        ]
+    )
+    assert found == ["negatives=none", "negatives=blend,objective=ratio", "negatives=blurred,objective=pull"]
+
+
 def test_a_class_of_the_users_own_is_named_by_itself() -> None:
     found = names([method(negatives=BLEND), method(negatives={"_target_": "mine.negatives.Shifted", "by": 2})])
     assert found == ["negatives=blend", "negatives=Shifted"]

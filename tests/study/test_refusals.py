@@ -65,6 +65,29 @@ def test_an_image_that_is_not_a_number_leaves_its_run_out(refused: Refused, swee
     assert "holds 1 completed training" in refused()
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("a: [", "is damaged: it is no YAML"),
+        ("", "is damaged: it holds no keys"),
+        ("- 1", "is damaged: it holds no keys"),
+        ("crop: 3", "is damaged: it has no seed"),
+    ],
+)
+def test_a_damaged_config(content: str, said: str, refused: Refused, sweep: Sweep) -> None:
+    sweep.run("none")
+    folder = sweep.run("blend")
+    (folder / "config.yaml").write_text(content)
+    assert refused() == f"{folder / 'config.yaml'} {said}"
+
+
+@pytest.mark.parametrize(("section", "value"), [("config", {}), ("metrics", {"evaluated": None}), ("data", [{}])])
+def test_a_record_of_which_a_part_is_missing(section: str, value: object, refused: Refused, sweep: Sweep) -> None:
+    sweep.run("none")
+    folder = sweep.run("blend", change=lambda record: vars(record).update({section: value}))
+    assert refused() == f"{folder / 'run.json'} is damaged: its section {section} is incomplete"
+
+
 def unlike(path: str, value: object) -> Callable[[RunRecord], None]:
     """Change the value at a path of keys in a record."""
 

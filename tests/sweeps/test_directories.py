@@ -120,6 +120,36 @@ def test_a_directory_with_other_things_is_refused(content: Content, tmp_path: Pa
         claim(tmp_path, content, resume=True)
 
 
+def test_what_a_run_leaves_that_is_killed_before_its_record_is_no_hindrance(
+    content: Content, make_run: MakeRun
+) -> None:
+    directory = make_run(content, "running")
+    (directory / RECORD_FILE).unlink()
+    (directory / "log.txt").write_text("")
+    assert claim(directory, content, resume=True) == Claim(directory)
+    with pytest.raises(Refused, match="is not empty"):
+        claim(directory, {**content, "seed": 7}, resume=True)
+
+
+def test_auto_does_not_lengthen_what_is_done_or_a_sweeps(content: Content, make_run: MakeRun) -> None:
+    later = resuming(longer(content, content["trainer"]["max_epochs"] + 1), "auto")
+    make_run(content, "completed", "2026-01-01", "done")
+    job = make_run(content, "interrupted", "2026-01-02", "job")
+    record = read_record(job)
+    record.sweep = {"id": "s", "job": 0}
+    record.write(job)
+    assert "starting afresh" in (choose_directory(later, "custom")[1] or "")
+    shorter = make_run(content, "interrupted", "2026-01-03", "shorter")
+    assert choose_directory(later, "custom")[0] == shorter
+    assert choose_directory(resuming(content, "auto"), "custom")[0] == shorter
+
+
+def test_auto_leaves_a_trial_that_a_search_has_stopped(content: Content, make_run: MakeRun) -> None:
+    stopped = make_run(content, "interrupted", "2026-01-01", "stopped")
+    make_run(content, "pruned", "2026-01-02", "pruned")
+    assert choose_directory(resuming(content, "auto"), "custom")[0] == stopped
+
+
 @pytest.mark.parametrize("status", ["running", "failed", "interrupted", "diverged"])
 def test_an_unfinished_run_goes_on_only_when_asked_to(status: str, content: Content, make_run: MakeRun) -> None:
     directory = make_run(content, status)

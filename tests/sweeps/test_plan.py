@@ -106,6 +106,7 @@ def test_a_record_that_is_there_is_taken_up(plan: Plan, found: list[Job], make_r
     smaller = make_plan("train", ["seed=1,2"], found[:2])
     again = take_up(smaller, ["cldeblur", "again"], ["seed=1,2"])
     assert (again.started, again.argv, again.status) == (first.started, ["cldeblur", "again"], "running")
+    assert (again.experiments, again.data) == (first.experiments, first.data), "those of earlier jobs are not forgotten"
     states = [(job.status, job.numbers) for job in again.jobs]
     assert states == [("waiting", [0]), ("completed", [1]), *[("waiting", [])] * 4]
 

@@ -55,6 +55,15 @@ def test_a_run_that_has_ended(status: Status, sweep: Watched, content: Content, 
         assert (job.status, job.reason, job.started, job.ended) == ("running", None, record.started, None)
 
 
+def test_why_a_job_was_refused_counts_more_than_what_it_did_before(
+    sweep: Watched, content: Content, make_run: MakeRun
+) -> None:
+    directory = make_run(content, "interrupted")
+    note_refusal(directory, "the train data are not those")
+    update(sweep.job, sweep.folder)
+    assert (sweep.job.status, sweep.job.reason) == ("refused", "the train data are not those")
+
+
 def test_a_run_that_works_and_one_that_was_killed(sweep: Watched, content: Content, make_run: MakeRun) -> None:
     with locked(make_run(content, "running")):
         update(sweep.job, sweep.folder)
