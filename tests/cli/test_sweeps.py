@@ -249,7 +249,7 @@ def test_a_job_waits_for_another_process_at_work_on_its_run(
     assert main([*PHOTOS, BASIC, "seed=1"]) == 0
     directory = launches[0].directory
     read_record(directory).end(directory, "interrupted")
-    program = HOLDER.replace("600", "3")
+    program = HOLDER.replace("600", "8")
     with subprocess.Popen([sys.executable, "-c", program, str(directory)], stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()

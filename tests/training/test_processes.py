@@ -25,7 +25,7 @@ BANK = (
 # The mean over all images lies below the bound in epochs 2 and 3, and again from 5 on.
 ADAPTIVE = ("schedule=adaptive", "schedule.bound=0.715", "schedule.change=0", "schedule.patience=2")
 TWO = ("trainer=ddp", "trainer.accelerator=cpu")
-PATIENCE = 150
+PATIENCE = 600
 
 
 def rows(directory: Path) -> list[dict[str, float]]:

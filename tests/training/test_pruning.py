@@ -20,7 +20,7 @@ from cldeblur.training.pruning import Pruning, lagging, why_pruned
 
 EPOCHS, LONGEST = 5, 20
 COURSE = st.lists(st.one_of(st.none(), st.floats(10, 40)), min_size=EPOCHS, max_size=EPOCHS)
-PATIENCE = 150
+PATIENCE = 600
 SEARCH = (
     *("-m", "sweep=search", "search.trials=3", "search.startup=2", "levels.top=interval(0.1,0.6)"),
     *("negatives=blend", "trainer.max_epochs=20"),

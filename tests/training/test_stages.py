@@ -162,7 +162,7 @@ def test_state_goes_on() -> None:
 def test_all_ranks_decide_alike(tmp_path: Path) -> None:
     commands = [[sys.executable, "-c", RANK, str(rank), str(tmp_path / "store")] for rank in range(2)]
     ranks = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for command in commands]
-    assert [rank.communicate(timeout=120)[0] for rank in ranks] == ["1\n", "1\n"]
+    assert [rank.communicate(timeout=600)[0] for rank in ranks] == ["1\n", "1\n"]
 
 
 def test_the_cap_is_said_once_a_stage(train: Any, washed: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from cldeblur.records import read_record, read_sweep
 
-PATIENCE = 200
+PATIENCE = 600
 # Negatives that fail the first training that uses them.
 FAILS_ONCE = """
 from pathlib import Path
