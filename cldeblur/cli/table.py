@@ -24,6 +24,8 @@ def sweep_opening(plan: Plan, record: SweepRecord) -> str:
             lines.append(f"  one run: job {' and job '.join(jobs)}")
     if len(lines) > MOST_LINES:
         lines[MOST_LINES:] = [f"  and {len(lines) - MOST_LINES} more that are runs of several jobs"]
+    if beside := sum(not job.numbers for job in record.jobs):
+        lines.append(f"  beside them stay earlier runs ({beside}); run.group=NAME gives a sweep a folder of its own")
     return "\n".join(lines)
 
 

@@ -103,7 +103,9 @@ def test_an_extended_sweep_runs_the_new_jobs_alone(training: Training, capfd: py
     launches = training()
     assert main([*PHOTOS, BASIC, "seed=1,2"]) == 0
     assert main([*PHOTOS, BASIC, "negatives=none,blurred", "seed=2,3"]) == 0
-    assert "4 runs, 1 of them done already" in capfd.readouterr().out
+    output = capfd.readouterr().out
+    assert "4 runs, 1 of them done already" in output
+    assert "  beside them stay earlier runs (1); run.group=NAME" in output
     assert len(launches) == 5
     assert len({launch.directory for launch in launches}) == 5
     # What the second command does not ask for stays in the record.
