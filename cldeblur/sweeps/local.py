@@ -15,6 +15,7 @@ from cldeblur.errors import Refused
 from cldeblur.launching import Launch
 from cldeblur.stopping import Interrupted, impatient, noted
 from cldeblur.sweeps.orders import send
+from cldeblur.sweeps.sharing import environment
 
 PERIOD_SECONDS = 0.1
 STILL_SPEAKING_SECONDS = 5.0
@@ -46,7 +47,8 @@ class LocalLauncher:
             try:
                 while running or (waiting and not asked):
                     if waiting and len(running) < self._at_once and not asked:
-                        running.append(JobProcess(waiting.popleft(), module, self._at_once))
+                        place = min(set(range(self._at_once)) - {process.place for process in running})
+                        running.append(JobProcess(waiting.popleft(), module, place, self._at_once))
                     running = [process for process in running if not process.has_ended(asked)]
                     time.sleep(PERIOD_SECONDS)
             finally:
@@ -62,10 +64,12 @@ class JobProcess:
     Args:
         launch: the job.
         module: what to start; see `Launcher`.
+        place: the job's among those that work at the same time, from 0.
         at_once: how many jobs share the machine and the terminal.
     """
 
-    def __init__(self, launch: Launch, module: str, at_once: int) -> None:
+    def __init__(self, launch: Launch, module: str, place: int, at_once: int) -> None:
+        self.place = place
         self._number = (launch.sweep or {}).get("job", 0)
         self._told = 0
         _say(f"job {self._number}: {launch.directory.name}")
@@ -75,7 +79,7 @@ class JobProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE if shared else None,
             stderr=subprocess.STDOUT if shared else None,
-            env=_environment(at_once),
+            env=environment(place, at_once),
             # A Ctrl-C of the terminal must reach the job once, through the launcher.
             start_new_session=True,
         )
@@ -120,14 +124,6 @@ class JobProcess:
             self._process.stdin.close()
         if code < 0:
             _say(f"job {self._number} was killed by {signal.Signals(-code).name}")
-
-
-def _environment(at_once: int) -> dict[str, str]:
-    """The environment of a job; several share the cores, because threads of all of them on each would hinder."""
-    if at_once == 1:
-        return dict(os.environ)
-    share = max(1, (os.cpu_count() or 1) // at_once)
-    return {"OMP_NUM_THREADS": str(share), **os.environ}
 
 
 def _repeat(output: IO[bytes], number: int) -> None:

@@ -12,6 +12,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+import torch
 
 from cldeblur.errors import Refused
 from cldeblur.launching import Launch
@@ -39,7 +40,8 @@ def stop(number, frame):
 for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
     signal.signal(number, stop)
 print(f"10 %\\r100 %\\nseed {launch.content['seed']}", flush=True)
-tell("began", f"{time.monotonic()} {os.getpid()} {os.environ.get('OMP_NUM_THREADS')}")
+known = [os.environ.get(name) for name in ("OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")]
+tell("began", f"{time.monotonic()} {os.getpid()} {known[0]} {known[1]}")
 if launch.content.get("dies"):
     os.kill(os.getpid(), signal.SIGKILL)
 time.sleep(launch.content.get("seconds", 0.3))
@@ -142,6 +144,15 @@ def test_several_at_once(order: Order, capfd: pytest.CaptureFixture[str]) -> Non
     assert sorted(lines) == sorted(line for three in expected for line in three)
     share = max(1, (os.cpu_count() or 1) // 2)
     assert {said(launch, "began")[2] for launch in launches} == {str(share)}
+
+
+def test_jobs_at_once_work_on_gpus_of_their_own(order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    launches = [order(0, seconds=8), order(1), order(2)]
+    LocalLauncher(2).run(launches, MODULE)
+    # The third takes over what the second has left.
+    assert [said(launch, "began")[3] for launch in launches] == ["0,1", "1,0", "1,0"]
 
 
 def test_a_job_that_is_killed_takes_no_other_along(order: Order, capfd: pytest.CaptureFixture[str]) -> None:
