@@ -67,13 +67,14 @@ def _scored(comparison: Comparison) -> str:
     """What was measured, on what."""
     scores = comparison.scores
     sequences = len(set(scores.sequences))
+    images = f"{len(scores.names)} image{'s' * (len(scores.names) != 1)}"
     parts = f" of {sequences} sequences" if sequences > 1 else ""
     held_out = "" if scores.split == "test" else " (this data set has no test split)"
     blurred = number(float(scores.columns[f"blurred_{PRIMARY}"].mean()), decimals(PRIMARY))
     definition = comparison.runs[0].record.metric_defs.get(PRIMARY, "")
     return (
         f"PSNR decides. Every run's last checkpoint was scored on the {scores.split} split of `{scores.data}`"
-        f"{held_out}: {len(scores.names)} images{parts}, protocol `{scores.protocol}`; the blurred images themselves "
+        f"{held_out}: {images}{parts}, protocol `{scores.protocol}`; the blurred images themselves "
         f"have {blurred} dB. {PRIMARY}: {definition}."
     )
 

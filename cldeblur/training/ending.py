@@ -126,7 +126,7 @@ def _closing_words(
     folder = run.directory
     lines = [
         "",
-        f"{run.config.data.name}, {split}, {summary.overall.restored['psnr'].n} images, last checkpoint:",
+        f"{run.config.data.name}, {split}, last checkpoint:",
         summary_table(summary),
         "",
         f"checkpoints    {folder / FOLDER / LAST}{f' and {BEST}' * (folder / FOLDER / BEST).is_file()}",
