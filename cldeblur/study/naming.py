@@ -28,22 +28,23 @@ class Method:
 
         What was typed does not count where another class stands in the content, because it has the same effect.
         """
-        typed = [word.partition("=")[2] for word in self.overrides if word.lstrip("+").partition("=")[0] == group]
         section = self.content.get(group)
         if not isinstance(section, Mapping):
             return None
-        if "_target_" not in section:
-            return typed[-1].strip("'\"") if typed else None
-        target = section["_target_"]
-        for option in [word.strip("'\"") for word in typed[-1:]]:
-            if option not in options(group) or read_option(group, option).get("_target_") == target:
-                return option
-        return _option_of_class(group, target)
+        typed = self._typed(group)
+        if "_target_" not in section or (typed is not None and _builds(group, typed, section["_target_"])):
+            return typed
+        return _option_of_class(group, section["_target_"])
 
     def facts(self) -> dict[str, str]:
         """Every choice of an option and every dotted key, with its value in words."""
         chosen = {group: name for group in self.content if (name := self.option(group)) is not None}
         return chosen | {key: value for name, part in self.content.items() for key, value in _leaves(name, part)}
+
+    def _typed(self, group: str) -> str | None:
+        """The option of a group that was typed, the last one if several were."""
+        words = [word.partition("=")[2] for word in self.overrides if word.lstrip("+").partition("=")[0] == group]
+        return words[-1].strip("'\"") if words else None
 
 
 def names(methods: Sequence[Method]) -> list[str]:
@@ -115,6 +116,11 @@ def _word(value: object) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return str(value)
+
+
+def _builds(group: str, option: str, target: object) -> bool:
+    """Whether an option builds a class, or may: of one that is not shipped nothing is known."""
+    return option not in options(group) or read_option(group, option).get("_target_") == target
 
 
 def _option_of_class(group: str, target: object) -> str | None:

@@ -15,7 +15,7 @@ from cldeblur.errors import Refused
 from cldeblur.launching import Launch
 from cldeblur.stopping import Interrupted, impatient, noted
 from cldeblur.sweeps.orders import send
-from cldeblur.sweeps.sharing import environment
+from cldeblur.sweeps.sharing import job_environment
 
 PERIOD_SECONDS = 0.1
 STILL_SPEAKING_SECONDS = 5.0
@@ -79,7 +79,7 @@ class JobProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE if shared else None,
             stderr=subprocess.STDOUT if shared else None,
-            env=environment(place, at_once),
+            env=job_environment(place, at_once),
             # A Ctrl-C of the terminal must reach the job once, through the launcher.
             start_new_session=True,
         )

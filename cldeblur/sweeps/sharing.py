@@ -3,7 +3,7 @@
 import os
 
 
-def environment(place: int, at_once: int) -> dict[str, str]:
+def job_environment(place: int, at_once: int) -> dict[str, str]:
     """The environment of a job.
 
     Several share the cores, because threads of all of them on each would hinder. Each still sees every GPU, those
