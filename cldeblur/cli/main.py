@@ -10,6 +10,7 @@ from cldeblur.cli.reading import reader_help, run_reader
 from cldeblur.cli.verbs import READERS, VERBS
 from cldeblur.config.typos import did_you_mean
 from cldeblur.errors import Refused
+from cldeblur.stopping import INTERRUPTED
 
 REFUSED = 2
 
@@ -37,6 +38,10 @@ def main(words: Sequence[str] | None = None) -> int:
             raise
         print(f"cldeblur: {error}", file=sys.stderr)
         return REFUSED
+    except KeyboardInterrupt:
+        # Work that has begun ends in its own way; this is the time before it.
+        print("cldeblur: interrupted", file=sys.stderr)
+        return INTERRUPTED
 
 
 def _run(verb: str, words: list[str]) -> int:

@@ -125,3 +125,13 @@ def test_a_folder_with_other_things_is_refused(place: Path, refused: Refused) ->
     (place / "mine").mkdir()
     (place / "mine" / "thesis.tex").write_text("")
     assert "mine is not empty" in refused("train", "data=photos", "run.dir=mine")
+
+
+def test_an_interrupt_before_work_begins(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    def interrupt(_content: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cldeblur.sweeps.plan.config_hash", interrupt)
+    assert main(["train", "-m", "experiment=quickstart", "seed=1,2"]) == 75
+    assert capfd.readouterr().err == "cldeblur: interrupted\n"
+    assert not Path("runs").exists()

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from cldeblur.cli.main import main
 from cldeblur.records import read_record, read_sweep
 
 PATIENCE = 600
@@ -100,18 +101,25 @@ def test_killed_and_failing_jobs_take_no_other_along(start: Any, tmp_path: Path)
     assert read_record(failed).status == "completed"
     assert (tmp_path / "output.txt").read_text().count("already finished") == 4
 
+    assert main(["compare", str(folder)]) == 0
+    text = (folder / "comparison.md").read_text()
+    assert text.startswith("# eight: 2 beside negatives=none\n")
+    for schedule in ("interval", "constant"):
+        assert f"- `negatives=failing,schedule={schedule}`: **no verdict**: 2 seeds are shared" in text
+
 
 def test_the_same_sweep_under_joblib(start: Any, tmp_path: Path) -> None:
     folder = tmp_path / "runs/sweeps/joblib"
-    words = ("-m", "negatives=none,blend", "schedule=interval,constant", "seed=1", "run.group=joblib")
+    words = ("-m", "negatives=none,blend", "schedule=interval,constant", "seed=1,2", "run.group=joblib")
     joblib = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "trainer.max_epochs=3")
     assert start(*words, *joblib).wait(PATIENCE) == 0
     found = read_sweep(folder)
     assert [(job.numbers, job.status) for job in found.jobs] == [
-        *(([0, 1], "completed"), ([2], "completed"), ([3], "completed")),
+        *(([0, 2], "completed"), ([1, 3], "completed")),
+        *(([number], "completed") for number in (4, 5, 6, 7)),
     ]
-    assert len(list(folder.glob("*/run.json"))) == 3
-    assert "job 1 is the same run as job 0" in (tmp_path / "output.txt").read_text()
+    assert len(list(folder.glob("*/run.json"))) == 6
+    assert "job 2 is the same run as job 0" in (tmp_path / "output.txt").read_text()
     assert all(epochs(folder / job.directory) == [0, 1, 2] for job in found.jobs)
     times = [job.ended for job in found.jobs]
     assert start(*words, "trainer.max_epochs=3").wait(PATIENCE) == 0
